@@ -1,0 +1,1 @@
+"""Build a Dockerfile into an OCI image without a daemon and without privileges."""

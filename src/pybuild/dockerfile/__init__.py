@@ -1,0 +1,1 @@
+"""The Dockerfile language: text → AST → typed instructions; word expansion; ignore patterns."""

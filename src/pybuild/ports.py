@@ -1,0 +1,248 @@
+"""The Protocols between the engine and what it drives; the engine knows these, not adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from pybuild.digest import Digest
+from pybuild.oci.config import ImageConfig
+from pybuild.oci.manifest import Descriptor, Manifest
+from pybuild.oci.platform import Platform
+from pybuild.oci.reference import Reference, Repository
+from pybuild.tree.entry import Candidate
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A command to run in a tree; everything about it is already resolved.
+
+    Attributes:
+        argv: The program is looked up in env's PATH, inside the tree.
+        env: The whole environment, HOME included.
+        cwd: A directory inside the tree that exists.
+        groups: Supplementary groups.
+        host_directory: A directory of this machine that is the working directory instead of cwd,
+            writable for the command, at the same path; None for a RUN.
+    """
+
+    argv: tuple[str, ...]
+    env: tuple[tuple[str, str], ...] = field(repr=False)
+    cwd: str = "/"
+    uid: int = 0
+    gid: int = 0
+    groups: tuple[int, ...] = ()
+    host_directory: Path | None = None
+
+
+class StageTree(Protocol):
+    """The tree of one stage; starts empty; used by one thread at a time."""
+
+    def directory(self) -> Path:
+        """Where the tree can be read now; holds until the next ``layer`` or ``run``."""
+
+    def layer(self) -> AbstractContextManager[Path]:
+        """A directory that holds the tree; what is written in the block belongs to the tree."""
+
+    def run(self, process: Process, on_line: Callable[[str], None]) -> int:
+        """Run a command with the tree as its root and end what it leaves behind.
+
+        Args:
+            process: What to run.
+            on_line: Gets each line of output (stdout and stderr merged, undecodable bytes
+                replaced, without its line end) as it comes.
+
+        Returns:
+            The exit status; 128 + n where signal n ended it; 127 where the program is not there.
+
+        Raises:
+            HostUnsupported: This place cannot run the command (a foreign mount in its way, …).
+            IntegrityError: The command changed the builder's own files.
+        """
+
+    def candidates(self) -> Iterator[Candidate]:
+        """Every name that the last run may have changed, and possibly more, in any order."""
+
+    def close(self) -> None:
+        """The tree is not needed any more."""
+
+
+class Rootfs(Protocol):
+    """A way to have trees to run in; opened before any thread exists; a context manager."""
+
+    @property
+    def name(self) -> str:
+        """As on the command line: ``overlay`` or ``inplace``."""
+
+    def stage(self, name: str) -> StageTree:
+        """A new, empty tree; name is unique within the build and made of ``[a-z0-9._-]``."""
+
+    def run_on_host(
+        self,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        cwd: Path,
+        on_line: Callable[[str], None],
+    ) -> int:
+        """Run a command of this machine (the hook), and end what it leaves behind."""
+
+    def close(self) -> None:
+        """End the starter, restore the root; idempotent."""
+
+
+class BlobWriter(Protocol):
+    """A blob on its way into the store; leaving its ``with`` block without commit drops it."""
+
+    def write(self, data: bytes) -> None:
+        """Append bytes."""
+
+    def commit(self, media_type: str, expected: Digest | None = None) -> Descriptor:
+        """Make the blob visible under its digest.
+
+        Raises:
+            IntegrityError: The bytes are not what expected says.
+        """
+
+
+class BlobStore(Protocol):
+    """Blobs on this machine, by digest."""
+
+    def __contains__(self, digest: Digest) -> bool: ...
+
+    def open(self, descriptor: Descriptor) -> BinaryIO:
+        """The blob's bytes; reading to the end raises IntegrityError where they are not right."""
+
+    def writer(self) -> AbstractContextManager[BlobWriter]:
+        """A new blob."""
+
+    def add(self, data: bytes, media_type: str) -> Descriptor:
+        """Store a small blob."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedImage:
+    """An image reference turned into exact documents.
+
+    Attributes:
+        reference: As it was asked for, with the digest of the platform's manifest.
+        repository: Where it was found: the mirror's repository, or the reference's own.
+    """
+
+    reference: Reference
+    repository: Repository
+    digest: Digest
+    manifest: Manifest
+    config: ImageConfig
+
+
+class Registry(Protocol):
+    """Images and blobs behind the distribution API; safe to use from many threads."""
+
+    def resolve(self, reference: Reference, platform: Platform) -> ResolvedImage:
+        """Find an image's manifest and configuration, at its mirrors first.
+
+        Raises:
+            RegistryError: It is not there, or the registry refused.
+        """
+
+    def pull_blob(self, repository: Repository, descriptor: Descriptor) -> Iterator[bytes]:
+        """A blob's bytes, checked: IntegrityError at the end where digest or size is wrong."""
+
+    def has_blob(self, repository: Repository, descriptor: Descriptor) -> bool:
+        """Whether the repository has the blob."""
+
+    def push_blob(
+        self,
+        repository: Repository,
+        descriptor: Descriptor,
+        source: Callable[[], Iterator[bytes]],
+        mount_from: Repository | None = None,
+    ) -> str:
+        """Make a blob be there: already there, mounted from another repository, or uploaded.
+
+        Args:
+            repository: Where it must be.
+            descriptor: What it is.
+            source: Called only if bytes must be sent; again for a retry.
+            mount_from: A repository of the same registry that has it.
+
+        Returns:
+            ``exists``, ``mounted`` or ``pushed``.
+        """
+
+    def pull_manifest(self, repository: Repository, selector: str) -> Manifest | None:
+        """A manifest by tag or digest; None where there is none."""
+
+    def push_manifest(self, repository: Repository, selector: str, manifest: Manifest) -> None:
+        """Put a manifest under a tag or its digest."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainLayer:
+    """A layer of a chain: what it is and where its bytes can be had.
+
+    Attributes:
+        repository: A repository that has it; None where the local store does.
+    """
+
+    descriptor: Descriptor
+    diff_id: Digest
+    repository: Repository | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CacheEntry:
+    """What a step made when it ran, and the whole chain it was built on.
+
+    Attributes:
+        base: The manifest digest of the stage's base image; empty for scratch.
+        chain: Every layer up to and with this step's own, from the base's first on.
+        created: RFC 3339, when the step ran.
+        made_layer: Whether the last layer of the chain is this step's own.
+    """
+
+    base: str
+    chain: tuple[ChainLayer, ...]
+    created: str
+    made_layer: bool = True
+
+
+class StepCache(Protocol):
+    """Results of steps by key; never fails a build: problems are warnings."""
+
+    def look_up(self, keys: Sequence[Digest]) -> dict[Digest, CacheEntry]:
+        """Ask for all keys at once; those that miss are not in the answer."""
+
+    def save(self, key: Digest, entry: CacheEntry, title: str) -> None:
+        """Keep a step's result; its last layer is in the local store or in its repository."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedContext:
+    """A build context on this machine.
+
+    Attributes:
+        directory: Its root; absolute and resolved.
+        owned: Whether it is a private copy (fetched or unpacked), not the user's directory.
+        commit: The git commit it came from, or empty.
+        commit_time_s: That commit's committer time, or None.
+    """
+
+    directory: Path
+    owned: bool
+    commit: str = ""
+    commit_time_s: int | None = None
+
+
+class ContextSource(Protocol):
+    """A place a context comes from."""
+
+    def fetch(self, into: Path) -> FetchedContext:
+        """Bring the context to this machine; into is an empty directory for it.
+
+        Raises:
+            ContextError: It cannot be had.
+        """

@@ -1,0 +1,182 @@
+"""What a front end asks for and what it gets back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pybuild.digest import Digest
+from pybuild.oci.manifest import Descriptor
+from pybuild.oci.platform import Platform
+from pybuild.oci.reference import Reference, Repository
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A user and a password for one registry host; never printed."""
+
+    host: str
+    user: str = field(repr=False)
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """Where to look first for images of a registry.
+
+    Attributes:
+        registry: The host that is mirrored, ``docker.io`` for Docker Hub.
+        host: The mirror's host and port.
+        prefix: A path before the repository, without slashes at its ends; or empty.
+    """
+
+    registry: str
+    host: str
+    prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryOptions:
+    """How registries are reached.
+
+    Attributes:
+        insecure_hosts: Hosts spoken to over plain HTTP.
+        insecure_pull: Plain HTTP for every pull, mirrors included (Kaniko's ``--insecure-pull``).
+        insecure_push: Plain HTTP for every push and for the cache (Kaniko's ``--insecure``).
+        mirrors: Tried in order before the registry itself.
+        credentials: Explicit ones; they win over every file.
+        config_files: Docker ``config.json`` files, first hit wins; those that do not exist are
+            passed over.
+        auth_config: The text of ``DOCKER_AUTH_CONFIG``, or empty.
+    """
+
+    insecure_hosts: frozenset[str] = frozenset()
+    insecure_pull: bool = False
+    insecure_push: bool = False
+    mirrors: tuple[Mirror, ...] = ()
+    credentials: tuple[Credential, ...] = ()
+    config_files: tuple[Path, ...] = ()
+    auth_config: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class GitOptions:
+    """Options of git contexts; the token is never part of a URL.
+
+    Attributes:
+        branch: A branch, tag or full ref; wins over a fragment of the URL.
+        user: The user name sent with the token.
+        pull_http: ``git://`` is fetched over http rather than https (``GIT_PULL_METHOD=http``).
+    """
+
+    branch: str = ""
+    token: str = field(default="", repr=False)
+    user: str = ""
+    pull_http: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HookOptions:
+    """The pre-build hook.
+
+    Attributes:
+        script: A shell script; empty is no hook.
+        image: An image whose ``/bin/sh`` runs it; empty is the builder's own shell.
+    """
+
+    script: str = ""
+    image: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One export: kind is ``oci`` or ``docker``; destination a directory or a ``.tar`` file.
+
+    Attributes:
+        tar: Whether destination is one file.
+    """
+
+    kind: str
+    destination: Path
+    tar: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRequest:
+    """One build, fully spelled out; paths are absolute and resolved.
+
+    Attributes:
+        context: A directory, an archive's path, ``-``, or a git, http or s3 URL.
+        context_sub_path: A directory below the context that becomes the context.
+        dockerfile: As the user gave it; empty is ``Dockerfile`` in the context.
+        build_args: In order; a later one wins.
+        source_date_epoch: Seconds since 1970, or None.
+        now_s: The time of the build, for ``created`` where no epoch is given.
+        cache_from: Repositories that are asked for steps.
+        cache_to: Repositories that get the steps that ran.
+        state_dir: Where blobs, trees and fetched contexts lie.
+        dry_run: Plan and look up, but run nothing and push nothing.
+    """
+
+    context: str
+    state_dir: Path
+    now_s: int
+    dockerfile: str = ""
+    context_sub_path: str = ""
+    target: str = ""
+    platform: Platform = field(default_factory=Platform.host)
+    build_args: tuple[tuple[str, str], ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    tags: tuple[Reference, ...] = ()
+    push: bool = False
+    outputs: tuple[Output, ...] = ()
+    no_cache: bool = False
+    cache_from: tuple[Repository, ...] = ()
+    cache_to: tuple[Repository, ...] = ()
+    rewrite_timestamp: bool = False
+    source_date_epoch: int | None = None
+    rootfs: str = "auto"
+    registries: RegistryOptions = RegistryOptions()
+    git: GitOptions = GitOptions()
+    hook: HookOptions = HookOptions()
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """A step as the summary shows it.
+
+    Attributes:
+        title: As ``[builder 2/7] RUN make``.
+        layer: The layer it made or reused; None where it made none.
+    """
+
+    title: str
+    cached: bool
+    seconds: float
+    layer: Descriptor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BuildResult:
+    """What a build made.
+
+    Attributes:
+        digest: Of the manifest.
+        image_id: Of the configuration.
+        manifest: The manifest's descriptor.
+        size_bytes: The sum of the layers' sizes as they stand in the registry.
+        pushed: References that now name the image.
+        plan: The printed plan of a dry run, else empty.
+    """
+
+    digest: Digest
+    image_id: Digest
+    manifest: Descriptor
+    size_bytes: int
+    layers: tuple[Descriptor, ...]
+    steps: tuple[StepReport, ...]
+    tags: tuple[Reference, ...]
+    pushed: tuple[Reference, ...]
+    seconds: float
+    plan: str = ""

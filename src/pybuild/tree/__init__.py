@@ -1,0 +1,1 @@
+"""The one idea of a tree that placement, rootfs, layers and the cache share."""
