@@ -54,9 +54,6 @@ class ImagePath:
         return os.fsdecode(b"/" + self.relative)
 
 
-ROOT = ImagePath(b"")
-
-
 def _normalize(raw: bytes) -> bytes:
     parts: list[bytes] = []
     for part in raw.split(b"/"):
@@ -66,3 +63,6 @@ def _normalize(raw: bytes) -> bytes:
         elif part not in {b"", b"."}:
             parts.append(part)
     return b"/".join(parts)
+
+
+ROOT = ImagePath(b"")

@@ -48,6 +48,7 @@ class RegistryOptions:
         config_files: Docker ``config.json`` files, first hit wins; those that do not exist are
             passed over.
         auth_config: The text of ``DOCKER_AUTH_CONFIG``, or empty.
+        proxies: ``http_proxy https_proxy no_proxy`` by lower-case name.
     """
 
     insecure_hosts: frozenset[str] = frozenset()
@@ -57,6 +58,7 @@ class RegistryOptions:
     credentials: tuple[Credential, ...] = ()
     config_files: tuple[Path, ...] = ()
     auth_config: str = field(default="", repr=False)
+    proxies: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,6 @@ class BuildResult:
         manifest: The manifest's descriptor.
         size_bytes: The sum of the layers' sizes as they stand in the registry.
         pushed: References that now name the image.
-        plan: The printed plan of a dry run, else empty.
     """
 
     digest: Digest
@@ -179,4 +180,3 @@ class BuildResult:
     tags: tuple[Reference, ...]
     pushed: tuple[Reference, ...]
     seconds: float
-    plan: str = ""

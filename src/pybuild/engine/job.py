@@ -1,0 +1,39 @@
+"""One build, cut and ready to run: the plan with everything that its steps need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pybuild.digest import Digest
+from pybuild.engine.context import SourceFiles
+from pybuild.engine.tools import Inputs, Tools
+from pybuild.graph.cut import StageCut
+from pybuild.graph.plan import Plan, Step
+from pybuild.ports import CacheEntry
+
+Keys = Sequence[Sequence[Digest]]
+"""A key for each step of each stage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """All that is known before the first step runs.
+
+    Attributes:
+        hits: What the cache knows, by key.
+        cuts: What is done about each stage.
+        context: The build context, .dockerignore applied.
+    """
+
+    plan: Plan
+    keys: Keys
+    hits: Mapping[Digest, CacheEntry]
+    cuts: tuple[StageCut, ...]
+    context: SourceFiles
+    inputs: Inputs
+    tools: Tools
+
+    def excerpt(self, step: Step) -> str:
+        """The step's lines in the Dockerfile."""
+        return self.inputs.dockerfile.excerpt(step.location)

@@ -1,0 +1,98 @@
+"""A stage on its way: its chain of layers, its index, and its tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+
+from pybuild.engine.tools import Tools
+from pybuild.layers.apply import apply_items, apply_layer
+from pybuild.layers.pack import PackedLayer
+from pybuild.oci.manifest import Descriptor
+from pybuild.ports import ChainLayer, StageTree
+from pybuild.tree.entry import Item
+from pybuild.tree.index import TreeIndex
+
+_PIECE = 1 << 20
+_FETCHES = 3  # layers on their way at once, while earlier ones unpack
+
+
+@dataclass(slots=True)
+class LiveStage:
+    """The state of one stage while its steps run.
+
+    Attributes:
+        chain: Base first.
+        created: When each of its steps ran (RFC 3339).
+        index: What is in the tree.
+    """
+
+    chain: list[ChainLayer]
+    created: list[str]
+    tree: StageTree
+    index: TreeIndex = field(default_factory=TreeIndex)
+
+    def add(self, packed: PackedLayer, items: Sequence[Item]) -> None:
+        """Take a new layer into the chain and the index.
+
+        The index records times as they stand on disk, where ``--rewrite-timestamp`` has changed
+        those of the layer: else the next step would find every file of this one changed.
+        """
+        self.chain.append(ChainLayer(packed.descriptor, packed.diff_id))
+        self.index.apply(
+            replace(entry, mtime_ns=item.entry.mtime_ns)
+            for entry, item in zip(packed.entries, items, strict=True)
+        )
+
+    def place(self, items: Sequence[Item], tools: Tools) -> None:
+        """Write placed entries into the tree."""
+        if items:
+            with self.tree.layer() as directory:
+                apply_items(items, directory, warn=lambda text: _warn(tools, text))
+
+
+def materialize(stage: LiveStage, tools: Tools) -> None:
+    """Fetch the chain's layers, several at once, and unpack them in order."""
+    with ThreadPoolExecutor(_FETCHES, thread_name_prefix="fetch") as pool:
+        fetched = [pool.submit(fetch, layer, tools) for layer in stage.chain]
+        try:
+            for layer, future in zip(stage.chain, fetched, strict=True):
+                _unpack(stage, layer, future, tools)
+        finally:
+            for future in fetched:
+                future.cancel()
+
+
+def fetch(layer: ChainLayer, tools: Tools) -> Descriptor:
+    """Bring a layer's blob into the store, unless it is there."""
+    if layer.repository is not None and layer.descriptor.digest not in tools.store:
+        with tools.store.writer() as writer:
+            for piece in tools.registry.pull_blob(layer.repository, layer.descriptor):
+                writer.write(piece)
+            writer.commit(layer.descriptor.media_type, layer.descriptor.digest)
+    return layer.descriptor
+
+
+def blob_pieces(descriptor: Descriptor, tools: Tools) -> Iterator[bytes]:
+    """A stored blob's bytes, verified at their end."""
+    with tools.store.open(descriptor) as file:
+        while piece := file.read(_PIECE):
+            yield piece
+
+
+def _unpack(stage: LiveStage, layer: ChainLayer, future: Future[Descriptor], tools: Tools) -> None:
+    descriptor = future.result()
+    with stage.tree.layer() as directory:
+        entries = apply_layer(
+            blob_pieces(descriptor, tools),
+            directory,
+            media_type=descriptor.media_type,
+            diff_id=layer.diff_id,
+            warn=lambda text: _warn(tools, text),
+        )
+    stage.index.apply(entries)
+
+
+def _warn(tools: Tools, text: str) -> None:
+    tools.progress.warn("LayerFidelity", text)

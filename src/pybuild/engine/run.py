@@ -1,0 +1,125 @@
+"""RUN: who runs it, where, and what changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from pybuild.engine.context import SourceFiles
+from pybuild.engine.job import Job
+from pybuild.engine.live import LiveStage
+from pybuild.engine.progress import Vertex
+from pybuild.errors import DockerfileError, StepFailed
+from pybuild.graph.plan import RunAction, Step, WorkdirAction
+from pybuild.imagepath import ImagePath
+from pybuild.placement.directory import make_directory
+from pybuild.placement.spec import PlacementError
+from pybuild.ports import Process
+from pybuild.tree.accounts import Account, UnknownAccount, resolve_user
+from pybuild.tree.change import changes
+from pybuild.tree.entry import NS_PER_S, Entry, FileContent, Item, Kind
+from pybuild.tree.links import LinkLoop, resolve
+
+_PASSWD = ImagePath(b"etc/passwd")
+_GROUP = ImagePath(b"etc/group")
+_LARGEST_ACCOUNT_FILE = 4 << 20  # bytes; a larger one is not an account file
+
+
+def run_step(
+    step: Step, action: RunAction, stage: LiveStage, vertex: Vertex, job: Job
+) -> tuple[Item, ...]:
+    """Run the command and give what changed, ready to pack.
+
+    Raises:
+        StepFailed: The command's status was not 0.
+    """
+    account = find_account(action.user, step, stage, job)
+    made = _make_workdir(step, action, stage, job)
+    process = Process(action.argv, _environment(action, account), action.workdir,
+                      account.uid, account.gid, account.groups)  # fmt: skip
+    status = stage.tree.run(process, vertex.line)
+    if status:
+        raise StepFailed(
+            f'process "{" ".join(action.argv)}" did not complete successfully: exit code: {status}',
+            status=status,
+            excerpt=job.excerpt(step),
+        )
+    files = SourceFiles(stage.index, stage.tree.directory())
+    changed = changes(stage.index, stage.tree.candidates(), files.digest)
+    return _items((*made, *changed), files)
+
+
+def workdir_step(step: Step, action: WorkdirAction, stage: LiveStage, job: Job) -> tuple[Item, ...]:
+    """Make the directories of a WORKDIR that are not there."""
+    account = find_account(action.user, step, stage, job)
+    owner = (account.uid, account.gid)
+    entries = _missing_directories(action.path, owner, step, stage, job)
+    items = tuple(Item(entry) for entry in entries)
+    stage.place(items, job.tools)
+    return items
+
+
+def find_account(user: str, step: Step, stage: LiveStage, job: Job) -> Account:
+    """The user of a step, from the image's own files."""
+    try:
+        return resolve_user(user, read_text(stage, _PASSWD), read_text(stage, _GROUP))
+    except UnknownAccount as error:
+        raise DockerfileError(
+            str(error),
+            hint="create the user in an earlier RUN, or use its number",
+            excerpt=job.excerpt(step),
+        ) from None
+
+
+def read_text(stage: LiveStage, path: ImagePath) -> str | None:
+    """A small file of the stage's tree, links followed inside it; None where there is none."""
+    try:
+        found = resolve(stage.index, path)
+    except LinkLoop:
+        return None
+    entry = stage.index.get(found.relative)
+    if entry is None or entry.kind is not Kind.FILE or entry.size > _LARGEST_ACCOUNT_FILE:
+        return None
+    place = stage.tree.directory() / os.fsdecode(found.relative)
+    fd = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with os.fdopen(fd, "rb") as file:
+        return file.read().decode(errors="replace")
+
+
+def _environment(action: RunAction, account: Account) -> tuple[tuple[str, str], ...]:
+    env = {**dict(action.env), **dict(action.proxy_env)}
+    env.setdefault("HOME", account.home)
+    return tuple(env.items())
+
+
+def _make_workdir(step: Step, action: RunAction, stage: LiveStage, job: Job) -> Sequence[Entry]:
+    # A base may name a working directory that it does not hold; docker makes it, as root.
+    entries = _missing_directories(action.workdir, (0, 0), step, stage, job)
+    stage.place([Item(entry) for entry in entries], job.tools)
+    stage.index.apply(entries)
+    return entries
+
+
+def _missing_directories(
+    path: str, owner: tuple[int, int], step: Step, stage: LiveStage, job: Job
+) -> tuple[Entry, ...]:
+    limit = job.inputs.times.placed_limit
+    try:
+        return make_directory(
+            ImagePath.parse(path),
+            stage.index,
+            owner,
+            job.inputs.times.now * NS_PER_S,
+            None if limit is None else limit * NS_PER_S,
+        )
+    except PlacementError as error:
+        excerpt = job.excerpt(step)
+        raise DockerfileError(f"WORKDIR {path}: {error}", excerpt=excerpt) from None
+
+
+def _items(entries: Sequence[Entry], files: SourceFiles) -> tuple[Item, ...]:
+    last = {entry.path: entry for entry in entries}  # a change after the directory was made wins
+    return tuple(
+        Item(entry, FileContent(files.path(path)) if entry.kind is Kind.FILE else None)
+        for path, entry in sorted(last.items())
+    )

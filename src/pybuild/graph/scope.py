@@ -1,0 +1,109 @@
+"""ARG scopes: the global one before the first FROM, platform and proxy arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pybuild.dockerfile.expand import ExpansionError, expand
+from pybuild.dockerfile.instructions import Dockerfile, Location
+from pybuild.errors import DockerfileError, not_built_yet
+from pybuild.oci.platform import Platform
+
+PROXY_ARGS = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
+"""Known to every RUN without an ARG, in both cases (BuildKit, dockerfile2llb ``proxyEnv``)."""
+
+_SWITCHES = ("SOURCE_DATE_EPOCH", "BUILDKIT_SYNTAX", "BUILDKIT_INLINE_CACHE")
+"""Build-args that speak to the builder and count as used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What expands in FROM, and where a stage's ARGs get their values.
+
+    Attributes:
+        given: The build-args.
+        platform_args: ``TARGETPLATFORM`` and its like, declared by a stage or not.
+        global_args: ARGs before the first FROM that have a value.
+    """
+
+    given: Mapping[str, str]
+    platform_args: Mapping[str, str]
+    global_args: Mapping[str, str]
+
+    @property
+    def for_from(self) -> dict[str, str]:
+        """The variables of FROM lines."""
+        return {**self.platform_args, **self.global_args}
+
+    def value(self, name: str, default: str | None) -> str | None:
+        """A stage ARG's value: build-arg, then its default, then the global value."""
+        if name in self.given:
+            return self.given[name]
+        if default is not None:
+            return default
+        return self.global_args.get(name, self.platform_args.get(name))
+
+    def proxies(self) -> tuple[tuple[str, str], ...]:
+        """Proxy build-args, each in both cases."""
+        found = {}
+        for name in PROXY_ARGS:
+            for spelling in (name, name.lower()):
+                if spelling in self.given:
+                    found[name] = found[name.lower()] = self.given[spelling]
+        return tuple(sorted(found.items()))
+
+
+def global_scope(
+    dockerfile: Dockerfile, given: Mapping[str, str], platform: Platform, target: str
+) -> Scope:
+    """Evaluate the ARGs before the first FROM, in order; a build-arg wins."""
+    platform_args = {**_platform_args(platform), "TARGETSTAGE": target or "default"}
+    platform_args |= {name: given[name] for name in platform_args if name in given}
+    values: dict[str, str] = {}
+    for arg in dockerfile.global_args:
+        for name, default in arg.pairs:
+            if name in given:
+                values[name] = given[name]
+            elif default is not None:
+                env = {**platform_args, **values}
+                values[name] = expanded(dockerfile, arg.location, default, env)
+    return Scope(given, platform_args, values)
+
+
+def used_without_arg(name: str) -> bool:
+    """Whether a build-arg means something without an ARG in the Dockerfile."""
+    return name.upper() in PROXY_ARGS or name in _SWITCHES or name.startswith("BUILDKIT_")
+
+
+def expanded(dockerfile: Dockerfile, location: Location, word: str, env: Mapping[str, str]) -> str:
+    """A word with its variables; an error gets the place where it stands."""
+    try:
+        return expand(word, env, escape=dockerfile.escape)
+    except ExpansionError as error:
+        raise problem(dockerfile, location, str(error)) from None
+
+
+def problem(
+    dockerfile: Dockerfile, location: Location, message: str, hint: str = ""
+) -> DockerfileError:
+    """An error with the excerpt of the lines it is about."""
+    return DockerfileError(message, hint=hint, excerpt=dockerfile.excerpt(location))
+
+
+def missing(dockerfile: Dockerfile, location: Location, what: str, hint: str = "") -> Exception:
+    """The error for what this version cannot honour, with its lines."""
+    return not_built_yet(what, hint=hint, excerpt=dockerfile.excerpt(location))
+
+
+def _platform_args(platform: Platform) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for side in ("BUILD", "TARGET"):  # one platform: emulation is not ours
+        values |= {
+            f"{side}PLATFORM": str(platform),
+            f"{side}OS": platform.os,
+            f"{side}OSVERSION": "",
+            f"{side}ARCH": platform.architecture,
+            f"{side}VARIANT": platform.variant,
+        }
+    return values
