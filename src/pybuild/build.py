@@ -47,10 +47,9 @@ from pybuild.registry.client import RegistryClient
 from pybuild.request import BuildRequest, BuildResult, Output
 from pybuild.rootfs.open import open_rootfs
 from pybuild.store.blobs import LayoutStore
-from pybuild.store.export import export_docker, export_oci
+from pybuild.store.export import ExportImage, export_docker, export_oci
 
 _RESOLVES = 8  # images asked for at once
-EXPORTERS = {"oci": export_oci, "docker": export_docker}
 
 
 def build(request: BuildRequest, emit: Emit, stdin: BinaryIO) -> BuildResult:
@@ -232,10 +231,17 @@ def _export(image: BuiltImage, output: Output, tags: tuple[Reference, ...], tool
     def pieces(descriptor: Descriptor) -> Iterator[bytes]:
         return deliver.layer_bytes(layers[descriptor.digest], tools)
 
-    EXPORTERS[output.kind](
-        image.manifest, image.config, output.destination, tar=output.tar, tags=tags,
-        open_blob=pieces,
-    )  # fmt: skip
+    exported = ExportImage(
+        image.descriptor,
+        image.manifest.to_bytes(),
+        image.manifest.config,
+        image.config,
+        image.manifest.layers,
+    )
+    if output.kind == "docker":
+        export_docker(exported, output.destination, tags=tags, open_blob=pieces)
+    else:
+        export_oci(exported, output.destination, tar=output.tar, tags=tags, open_blob=pieces)
 
 
 def _result(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pybuild.errors import ContextError
 from pybuild.graph.encoding import Value, key_of
-from pybuild.tree.entry import Entry, Kind, Tree
+from pybuild.tree.entry import Kind, Tree
 
 _PIECE = 1 << 20
 
@@ -37,16 +37,16 @@ class SourceFiles:
             found = self._digests[relative] = hash_file(self.path(relative))
         return found
 
-    def digest_of(self, roots: tuple[bytes, ...]) -> bytes:
-        """A digest of everything at and below roots.
+    def digest_of(self, roots: tuple[tuple[bytes, bytes], ...]) -> bytes:
+        """A digest of everything at and below roots, each a name and a path.
 
         It holds names, types, modes, link targets and bytes; not times, and not owners, which
         become 0:0.
         """
         listed: list[Value] = []
-        for root in roots:
-            listed.append(root)
-            self._list(root, listed)
+        for name, path in roots:
+            listed.append(name)
+            self._list(path, listed)
         return key_of("context 1", listed).encode()
 
     def _list(self, path: bytes, listed: list[Value]) -> None:
@@ -73,8 +73,3 @@ def hash_file(path: Path) -> bytes:
         while piece := file.read(_PIECE):
             digest.update(piece)
     return digest.digest()
-
-
-def is_file(entry: Entry) -> bool:
-    """Whether an entry has bytes."""
-    return entry.kind is Kind.FILE

@@ -14,7 +14,7 @@ from pybuild.imagepath import ImagePath
 from pybuild.placement.place import Placed, place
 from pybuild.placement.select import select
 from pybuild.placement.spec import CopySpec, PlacementError, SourceMissing, parse_chmod
-from pybuild.tree.accounts import resolve_chown
+from pybuild.tree.accounts import UnknownAccount, resolve_chown
 from pybuild.tree.entry import NS_PER_S, FileContent, Item, Kind
 
 _PASSWD = ImagePath(b"etc/passwd")
@@ -23,11 +23,11 @@ _GROUP = ImagePath(b"etc/group")
 
 def copied_roots(
     step: Step, action: CopyAction, files: SourceFiles, inputs: Inputs
-) -> tuple[bytes, ...]:
-    """The paths of the source that a step copies, for its key."""
+) -> tuple[tuple[bytes, bytes], ...]:
+    """The names and paths of the source that a step copies, for its key."""
     try:
         spec = _spec(action, None, inputs)
-        return tuple(selected.path for selected in select(spec, files.tree))
+        return tuple((one.name, one.path) for one in select(spec, files.tree))
     except (SourceMissing, PlacementError) as error:
         raise _problem(error, step, action, inputs) from None
 
@@ -80,7 +80,10 @@ def _owner(step: Step, action: CopyAction, stage: LiveStage, job: Job) -> tuple[
     passwd, group = (
         (None, None) if numeric else (read_text(stage, _PASSWD), read_text(stage, _GROUP))
     )
-    result = resolve_chown(action.chown, passwd, group)
+    try:
+        result = resolve_chown(action.chown, passwd, group)
+    except UnknownAccount as error:
+        raise DockerfileError(str(error), excerpt=job.excerpt(step)) from None
     for name in result.unknown:
         job.tools.progress.warn(
             "UnknownChown",

@@ -1,0 +1,1 @@
+"""The step cache: what a step made when it ran, by key."""

@@ -1,0 +1,1 @@
+"""CI platforms: their inputs → a request; a result → their outputs and summaries."""

@@ -1,0 +1,153 @@
+"""``pybuild github``: the action's inputs → a build; its result → outputs and summary."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+from pathlib import Path
+
+from pybuild.ci.workflow_commands import GroupFolds, WorkflowCommands, break_commands
+from pybuild.cli.conduct import Outcome, conduct, log_for
+from pybuild.cli.invocation import Invocation
+from pybuild.errors import PybuildError, StepFailed, UsageError
+from pybuild.events import BuildWarning, Event
+from pybuild.report.history import History
+from pybuild.report.lines import Lines
+from pybuild.report.log import Log, TextLog
+from pybuild.report.metadata import metadata_document
+from pybuild.report.outcome import error_lines
+from pybuild.report.plain import Level, PlainLog
+from pybuild.report.summary import failure_summary, success_summary
+from pybuild.request import BuildResult
+from pybuild.settings.compose import Prepared, compose, secrets_of
+from pybuild.settings.table import OPTIONS
+from pybuild.settings.values import (
+    Given,
+    Values,
+    from_environment,
+    from_texts,
+    unknown_variables,
+)
+
+_PLACE = re.compile(r"(?P<file>.+):(?P<line>[0-9]+)")
+
+
+def run(invocation: Invocation) -> int:
+    """Build as the inputs of the action say."""
+    if invocation.arguments:
+        raise UsageError(f"github takes no arguments, not {invocation.arguments[0]!r}")
+    commands = WorkflowCommands(invocation.stdout, invocation.masker)
+    summary = _summary_file(invocation)
+    try:
+        prepared = _prepare(invocation, commands)
+    except PybuildError as error:
+        _annotate(error, commands)
+        _summarize(failure_summary(error), summary, commands, invocation)
+        for line in error_lines(error):
+            invocation.err.line(line)
+        return error.status
+    history = History()
+
+    def watch(event: Event) -> None:
+        history.emit(event)
+        if isinstance(event, BuildWarning):
+            commands.warning(event.message, event.code, event.file, event.line)
+
+    outcome = conduct(prepared, invocation, _log(prepared, invocation, commands), watch)
+    return _publish(outcome, history, commands, summary, invocation)
+
+
+def _prepare(invocation: Invocation, commands: WorkflowCommands) -> Prepared:
+    inputs = ((o, f"input {o.action}", commands.input(o.action)) for o in OPTIONS if o.action)
+    values = Values(
+        from_texts(inputs), from_environment(invocation.env), _default_context(invocation)
+    )
+    for secret in secrets_of(values):
+        invocation.masker.add(secret)
+        commands.mask(secret)
+    prepared = compose(values, invocation.place())
+    for credential in prepared.request.registries.credentials:
+        # What a config.json holds: base64 of the pair shows neither part of it.
+        pair = f"{credential.user}:{credential.password}"
+        commands.mask(base64.b64encode(pair.encode()).decode())
+    return prepared.with_warnings(unknown_variables(invocation.env))
+
+
+def _default_context(invocation: Invocation) -> dict[str, Given]:
+    """The workspace, where something has been checked out."""
+    workspace = invocation.env.get("GITHUB_WORKSPACE", "")
+    if workspace and Path(workspace).is_dir() and any(Path(workspace).iterdir()):
+        return {"context": Given((workspace,), "GITHUB_WORKSPACE")}
+    if invocation.env.get("PYBUILD_CONTEXT") or invocation.env.get("INPUT_CONTEXT", "").strip():
+        return {}
+    raise UsageError(
+        "the workspace is empty, and there is no context",
+        hint="use actions/checkout before this step, or give the input context; building the "
+        "repository without a checkout is not supported yet",
+    )
+
+
+def _log(prepared: Prepared, invocation: Invocation, commands: WorkflowCommands) -> Log:
+    level = Level.DETAILS if invocation.env.get("RUNNER_DEBUG") == "1" else Level.PROGRESS
+    # On standard output, where the commands go, so that both stay in order.
+    lines = Lines(invocation.stdout, invocation.masker, break_commands)
+
+    def text(_lines: Lines) -> Log:
+        return TextLog(PlainLog(lines, level, GroupFolds(commands)), lines)
+
+    return log_for(prepared, invocation, text)
+
+
+def _publish(
+    outcome: Outcome,
+    history: History,
+    commands: WorkflowCommands,
+    summary: Path | None,
+    invocation: Invocation,
+) -> int:
+    match outcome:
+        case None:
+            return 0
+        case BuildResult():
+            commands.output("digest", outcome.digest)
+            commands.output("imageid", outcome.image_id)
+            commands.output("metadata", json.dumps(metadata_document(outcome)))
+            _summarize(success_summary(outcome, history.warnings), summary, commands, invocation)
+            return 0
+        case _:
+            _annotate(outcome, commands)
+            text = failure_summary(outcome, history.failed, history.warnings)
+            _summarize(text, summary, commands, invocation)
+            return outcome.status
+
+
+def _annotate(error: PybuildError, commands: WorkflowCommands) -> None:
+    """Show the error at its line, whose place is the first line of the excerpt."""
+    is_step = isinstance(error, StepFailed)
+    title = f"RUN failed (exit {error.status})" if is_step else type(error).__name__
+    place = _PLACE.fullmatch(error.excerpt.partition("\n")[0])
+    message = f"{error.message}\n{error.hint}" if error.hint else error.message
+    commands.error(
+        message, title, place["file"] if place else "", int(place["line"]) if place else 0
+    )
+
+
+def _summary_file(invocation: Invocation) -> Path | None:
+    text = invocation.env.get("GITHUB_STEP_SUMMARY", "")
+    return Path(os.path.realpath(text)) if text else None
+
+
+def _summarize(
+    text: str, path: Path | None, commands: WorkflowCommands, invocation: Invocation
+) -> None:
+    """Append to the job's summary; a build is no worse for a summary that cannot be written."""
+    if path is None:
+        return
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(invocation.masker.mask(text))
+    except OSError as error:
+        message = f"cannot write the job summary {path}: {error.strerror}"
+        commands.warning(message, "SummaryNotWritten", "", 0)

@@ -1,0 +1,123 @@
+"""One build from its first line to its files: what all front ends have in common."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from pybuild.cli.invocation import Invocation
+from pybuild.errors import PybuildError, StateError
+from pybuild.events import Emit, Event
+from pybuild.report.lines import Lines
+from pybuild.report.log import Log, QuietLog, TextLog
+from pybuild.report.metadata import failure_document, metadata_document
+from pybuild.report.outcome import result_lines
+from pybuild.report.plain import Level, PlainLog
+from pybuild.report.rawjson import JsonLog
+from pybuild.request import BuildResult
+from pybuild.settings.compose import Prepared, ResultFiles
+
+Outcome = BuildResult | PybuildError | None
+_LEVELS = {"trace": Level.DETAILS, "debug": Level.DETAILS, "info": Level.PROGRESS}
+
+
+def conduct(
+    prepared: Prepared, invocation: Invocation, log: Log, watch: Emit | None = None
+) -> Outcome:
+    """Build, log, write the result's files.
+
+    Args:
+        prepared: What to build.
+        invocation: Whose streams and builder are used.
+        log: Told everything.
+        watch: Told every event too.
+
+    Returns:
+        The result; None after a dry run, whose plan is printed; or the error, which the log has
+        already told.
+    """
+    for secret in prepared.secrets:
+        invocation.masker.add(secret)
+    emit = _both(log.emit, watch) if watch else log.emit
+    try:
+        for warning in prepared.warnings:
+            emit(warning)
+        if prepared.request.dry_run:
+            plan = invocation.planner()(prepared.request, emit, invocation.stdin)
+            invocation.out.line(plan.rstrip("\n"))
+            return None
+        result = invocation.builder()(prepared.request, emit, invocation.stdin)
+        write_result(prepared.files, result)
+        log.finish(result)
+    except PybuildError as error:
+        log.fail(error)
+        write_failure(prepared.files, error)
+        return error
+    return result
+
+
+def log_for(prepared: Prepared, invocation: Invocation, text: Callable[[Lines], Log]) -> Log:
+    """The log in the form that was asked for; text makes the one for people."""
+    err = invocation.err
+    match prepared.progress:
+        case "rawjson":
+            return JsonLog(err, invocation.masker)
+        case "quiet":
+            return QuietLog(PlainLog(err, Level.WARNINGS), err, invocation.out)
+        case _:
+            return text(err)
+
+
+def text_log(lines: Lines, level: Level = Level.PROGRESS) -> Log:
+    """BuildKit's plain log with our last lines."""
+    return TextLog(PlainLog(lines, level), lines, result_lines)
+
+
+def level_of(verbosity: str) -> Level:
+    """How much a log tells for Kaniko's word for it."""
+    return _LEVELS.get(verbosity, Level.WARNINGS)
+
+
+def write_result(files: ResultFiles, result: BuildResult) -> None:
+    """Write the files that get the result.
+
+    Raises:
+        StateError: One cannot be written.
+    """
+    if files.image_id:
+        write(files.image_id, result.image_id)
+    if files.metadata:
+        write(files.metadata, json.dumps(metadata_document(result), indent=2))
+    if files.digest:
+        write(files.digest, result.digest)
+
+
+def write_failure(files: ResultFiles, error: PybuildError) -> None:
+    """Leave the error's class in the metadata file; the error itself is what counts."""
+    if files.metadata:
+        try:
+            write(files.metadata, json.dumps({"pybuild.error": failure_document(error)}, indent=2))
+        except StateError:
+            return
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file, and its directory where there is none.
+
+    Raises:
+        StateError: It cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StateError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _both(first: Emit, second: Emit) -> Emit:
+    def emit(event: Event) -> None:
+        first(event)
+        second(event)
+
+    return emit

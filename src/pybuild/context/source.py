@@ -1,0 +1,125 @@
+"""The one place that knows the forms a context is written in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from pybuild.context.git import GitRepository
+from pybuild.context.local import LocalDirectory
+from pybuild.context.s3 import AWS, S3Archive, S3Options
+from pybuild.context.tar import StandardInput, TarFile
+from pybuild.errors import ContextError
+from pybuild.events import Emit, ignore
+from pybuild.ports import ContextSource
+from pybuild.request import BuildRequest
+
+_WHAT_WORKS = (
+    "give a directory, a tar file, - (an archive on standard input), s3://bucket/key,"
+    " or a git repository (https://host/repo.git#ref:directory)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a context is made from."""
+
+    request: BuildRequest
+    stdin: BinaryIO
+    s3: S3Options
+    emit: Emit
+
+    @property
+    def text(self) -> str:
+        return self.request.context
+
+    @property
+    def sub_path(self) -> str:
+        return self.request.context_sub_path
+
+
+def _directory(asked: _Asked) -> ContextSource:
+    return LocalDirectory(Path(asked.text.removeprefix("dir://")), asked.sub_path)
+
+
+def _tar_file(asked: _Asked) -> ContextSource:
+    return TarFile(Path(asked.text.removeprefix("tar://")), asked.sub_path)
+
+
+def _path(asked: _Asked) -> ContextSource:
+    return _tar_file(asked) if Path(asked.text).is_file() else _directory(asked)
+
+
+def _standard_input(asked: _Asked) -> ContextSource:
+    return StandardInput(asked.stdin, asked.sub_path)
+
+
+def _s3(asked: _Asked) -> ContextSource:
+    return S3Archive.parse(asked.text, asked.s3, asked.sub_path)
+
+
+def _git(asked: _Asked) -> ContextSource:
+    return GitRepository.parse(asked.text, asked.request.git, asked.sub_path, asked.emit)
+
+
+def _not_yet(form: str) -> Callable[[_Asked], ContextSource]:
+    def refuse(_asked: _Asked) -> ContextSource:
+        raise ContextError(f"{form} as the context is not supported yet", hint=_WHAT_WORKS)
+
+    return refuse
+
+
+def _refuse(message: str) -> Callable[[_Asked], ContextSource]:
+    def refuse(_asked: _Asked) -> ContextSource:
+        raise ContextError(message, hint=_WHAT_WORKS)
+
+    return refuse
+
+
+_AZURE = (
+    r"https://[^/]*\.blob\.core\."
+    r"(windows\.net|chinacloudapi\.cn|cloudapi\.de|usgovcloudapi\.net)/"
+)
+# The first form whose pattern matches from the start; the last one takes everything.
+_FORMS: tuple[tuple[re.Pattern[str], Callable[[_Asked], ContextSource]], ...] = tuple(
+    (re.compile(pattern), make)
+    for pattern, make in (
+        (r"$", _refuse("no context is given")),
+        (r"(-|tar://stdin)$", _standard_input),
+        (r"tar://", _tar_file),
+        (r"dir://", _directory),
+        (r"s3://", _s3),
+        (r"(git|ssh)://|[\w.-]+@[\w.-]+:|https?://[^#]*\.git([?#]|$)", _git),
+        (r"gs://", _not_yet("a Google Cloud Storage object (gs://)")),
+        (_AZURE, _not_yet("an Azure blob")),
+        (r"https?://", _not_yet("an archive at a URL (a git repository's URL ends with .git)")),
+        (r"[A-Za-z][A-Za-z0-9+.-]*:(//|:)", _refuse("the context's kind of address is not known")),
+        (r"", _path),
+    )
+)
+
+
+def source_for(
+    request: BuildRequest,
+    stdin: BinaryIO,
+    *,
+    s3: S3Options = AWS,
+    emit: Emit = ignore,
+) -> ContextSource:
+    """The source of a request's context, chosen by how it is written.
+
+    Args:
+        request: Its context, sub-path and git options count.
+        stdin: Read only where the context is standard input.
+        s3: Where S3 objects are.
+        emit: Gets warnings about what a context leaves out.
+
+    Raises:
+        ContextError: The form is not known or not supported yet.
+    """
+    asked = _Asked(request, stdin, s3, emit)
+    make = next(make for pattern, make in _FORMS if pattern.match(request.context))
+    return make(asked)

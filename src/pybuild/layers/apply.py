@@ -1,0 +1,101 @@
+"""Layers and placed items become files below a directory, in constant memory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from pybuild.archive import compression, tar
+from pybuild.archive.errors import ArchiveError
+from pybuild.digest import Digest, from_raw
+from pybuild.errors import IntegrityError
+from pybuild.layers import whiteouts
+from pybuild.layers.applier import Applier
+from pybuild.layers.content import ContentReader
+from pybuild.layers.pipeline import Prefetch, Worker
+from pybuild.oci import media
+from pybuild.tree.entry import Entry, Item, Kind
+
+# How they are compressed is taken from the bytes: registries are known to mislabel layers.
+_LAYERS = frozenset(
+    {
+        media.OCI_LAYER,
+        media.OCI_LAYER_GZIP,
+        media.OCI_LAYER_ZSTD,
+        media.DOCKER_LAYER,
+        media.DOCKER_LAYER_GZIP,
+    }
+)
+
+
+def apply_layer(
+    chunks: Iterator[bytes],
+    root: Path,
+    *,
+    media_type: str,
+    diff_id: Digest | None,
+    warn: Callable[[str], None],
+) -> tuple[Entry, ...]:
+    """Unpack a layer over what root holds.
+
+    Args:
+        chunks: The blob's bytes; read to the end, so that its own check happens. Read in a thread.
+        root: The tree of the layers below.
+        media_type: The descriptor's.
+        diff_id: Of the tar; None checks nothing.
+        warn: Told what this place cannot do, once a kind.
+
+    Returns:
+        What the layer says, in its order, at paths that hold no links, files with their digests;
+        directories that it took for granted included, as root's with mode 0755 and time 0.
+
+    Raises:
+        IntegrityError: The layer is damaged, hostile or not the one that diff_id names; root then
+            holds a part of it.
+        StateError: The disk is full or refuses.
+    """
+    if media_type not in _LAYERS:
+        raise IntegrityError(f"{media_type!r} is not the media type of a layer that can be read")
+    digest = hashlib.sha256()
+    try:
+        with (
+            Prefetch(compression.decompress(chunks)) as unpacked,
+            Worker(digest.update) as hashing,
+            Applier(root, warn) as applier,
+        ):
+            for member in tar.read(_copied(unpacked, hashing.put)):
+                entry = whiteouts.decode(member.entry)
+                if entry is not None:
+                    applier.apply(entry, member.chunks())
+            applier.finish()
+            hashing.finish()
+            _check(from_raw(digest.digest()), diff_id)
+            return tuple(applier.entries)
+    except ArchiveError as error:
+        raise IntegrityError(f"the layer {diff_id or 'without a digest'}: {error}") from error
+
+
+def apply_items(items: Iterable[Item], root: Path, *, warn: Callable[[str], None]) -> None:
+    """Make placed items be there in root, exactly as a layer with them would.
+
+    Raises:
+        IntegrityError: A file changed while it was read, or an item makes no sense in root.
+        StateError: The disk is full or refuses.
+    """
+    with ContentReader() as reader, Applier(root, warn) as applier:
+        for item in items:
+            is_file = item.entry.kind is Kind.FILE
+            applier.apply(item.entry, reader.pieces(item) if is_file else ())
+        applier.finish()
+
+
+def _copied(pieces: Iterator[bytes], copy: Callable[[bytes], None]) -> Iterator[bytes]:
+    for piece in pieces:
+        copy(piece)
+        yield piece
+
+
+def _check(actual: Digest, expected: Digest | None) -> None:
+    if expected is not None and actual != expected:
+        raise IntegrityError(f"the layer's tar is {actual}, the image's config says {expected}")

@@ -1,0 +1,101 @@
+"""Owner, mode, extended attributes and times of a name that was just made."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable
+
+from pybuild.tree.entry import Entry
+
+_SET_ID = stat.S_ISUID | stat.S_ISGID
+_UNSUPPORTED = frozenset({errno.ENOTSUP, errno.EPERM, errno.EACCES, errno.EINVAL, errno.ENOSPC})
+"""What setxattr answers for a namespace or a size that this file system or user cannot have."""
+
+
+class Attributes:
+    """Applies what an entry says; what this place refuses is warned about once a kind.
+
+    The order is the kernel's: chown clears set-id bits and ``security.capability``, so both come
+    after it.
+    """
+
+    def __init__(self, warn: Callable[[str], None]) -> None:
+        self._warn = warn
+        self._warned: set[str] = set()
+
+    def apply(self, fd: int, entry: Entry, mode: int) -> None:
+        """Owner, mode and extended attributes of an open file or directory."""
+        mode = self._own(entry, mode, lambda: os.fchown(fd, entry.uid, entry.gid))
+        os.fchmod(fd, mode)
+        if entry.xattrs:
+            self._set_xattrs(fd, entry)
+
+    def apply_special(self, directory_fd: int, name: bytes, entry: Entry) -> None:
+        """All of a device or FIFO, which cannot be opened without consequences."""
+        fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory_fd)
+        try:
+            path = b"/proc/self/fd/%d" % fd  # the one way to chmod what O_PATH holds
+            mode = self._own(entry, entry.mode, lambda: os.chown(path, entry.uid, entry.gid))
+            os.chmod(path, mode)
+            self._set_xattrs(path, entry)
+            os.utime(path, ns=(entry.mtime_ns, entry.mtime_ns))
+        finally:
+            os.close(fd)
+
+    def apply_link(self, directory_fd: int, name: bytes, entry: Entry) -> None:
+        """All of a symbolic link, whose target is never looked at."""
+        self._own(
+            entry,
+            0,
+            lambda: os.chown(
+                name, entry.uid, entry.gid, dir_fd=directory_fd, follow_symlinks=False
+            ),
+        )
+        if entry.xattrs:
+            fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory_fd)
+            try:
+                self._set_xattrs(b"/proc/self/fd/%d" % fd, entry)
+            finally:
+                os.close(fd)
+        times = (entry.mtime_ns, entry.mtime_ns)
+        os.utime(name, ns=times, dir_fd=directory_fd, follow_symlinks=False)
+
+    def drop_xattrs(self, fd: int, entry: Entry) -> None:
+        """Take from a directory of a lower layer what the entry for it does not have."""
+        try:
+            present = [os.fsencode(name) for name in os.listxattr(fd)]
+        except OSError:
+            return  # a file system without extended attributes
+        wanted = dict(entry.xattrs)
+        for name in present:
+            if name not in wanted and not name.startswith((b"security.selinux", b"system.")):
+                os.removexattr(fd, name)
+
+    def warn_once(self, what: str, entry: Entry, error: str) -> None:
+        """Say that something cannot be had here, for the first entry that asks for it."""
+        if what not in self._warned:
+            self._warned.add(what)
+            self._warn(f"{what} (first at /{os.fsdecode(entry.path)}): {error}")
+
+    def _own(self, entry: Entry, mode: int, chown: Callable[[], None]) -> int:
+        """Change the owner; returns the mode that is safe then."""
+        try:
+            chown()
+        except OSError as error:
+            if error.errno not in {errno.EPERM, errno.EINVAL}:  # EINVAL: not in the id map
+                raise
+            self.warn_once("owners cannot be set here", entry, error.strerror)
+            return mode & ~_SET_ID  # never lend our own rights to a file meant for another
+        return mode
+
+    def _set_xattrs(self, target: int | bytes, entry: Entry) -> None:
+        for name, value in entry.xattrs:
+            try:
+                os.setxattr(target, name, value)
+            except OSError as error:
+                if error.errno not in _UNSUPPORTED:
+                    raise
+                what = f"extended attributes {os.fsdecode(name)} cannot be set here"
+                self.warn_once(what, entry, error.strerror)

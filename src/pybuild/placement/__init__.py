@@ -1,0 +1,1 @@
+"""The one place that knows COPY's, ADD's and WORKDIR's rules: which entries go where."""

@@ -1,0 +1,143 @@
+"""COPY: where everything that is selected goes, as the entries of a layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from pybuild.imagepath import ImagePath
+from pybuild.placement.directory import NEW_DIRECTORY_MODE
+from pybuild.placement.draft import Draft
+from pybuild.placement.select import Selected, select
+from pybuild.placement.spec import CopySpec, PlacementError
+from pybuild.tree.entry import Entry, Kind, Tree
+from pybuild.tree.walk import join
+
+_PERMISSIONS = 0o777
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """One entry of the layer.
+
+    Attributes:
+        entry: With its path in the destination.
+        source: The path in the source tree it is a copy of; None for a parent that was made.
+    """
+
+    entry: Entry
+    source: bytes | None
+
+
+def place(spec: CopySpec, source: Tree, destination: Tree) -> tuple[Placed, ...]:
+    """The layer of a COPY: everything it writes, and nothing else, parents first.
+
+    The rules are those of BuildKit's ``fsutil/copy``, source by source, each seeing what those
+    before it wrote. A tree does not know which names are one file, so hard links become files.
+
+    Args:
+        spec: What to copy.
+        source: The context or another stage.
+        destination: The tree that the layer goes on top of.
+
+    Raises:
+        SourceMissing: As ``select`` does.
+        PlacementError: A directory would replace a file or a file a directory, something that
+            must be a directory is none, links lead in a circle, or a pattern is malformed.
+    """
+    copy = _Copy(spec, source, Draft(destination))
+    for selected in select(spec, source):
+        copy.add(selected)
+    return copy.placed()
+
+
+class _Copy:
+    """A COPY on its way: what was written, and what each of it is a copy of."""
+
+    def __init__(self, spec: CopySpec, source: Tree, draft: Draft) -> None:
+        self._spec = spec
+        self._source = source
+        self._draft = draft
+        self._origins: dict[bytes, bytes] = {}
+        uid, gid = spec.owner or (0, 0)
+        mode = NEW_DIRECTORY_MODE if spec.chmod is None else spec.chmod & _PERMISSIONS
+        self._new = Entry(b"", Kind.DIRECTORY, mode, uid, gid, spec.time(spec.now_ns))
+
+    def add(self, selected: Selected) -> None:
+        target = self._spec.target
+        directory = target if self._spec.into_directory else target.parent
+        self._draft.make_directories(self._draft.resolve(directory), self._new)
+
+        path = self._draft.resolve(target)
+        if selected.entry.kind is Kind.DIRECTORY:
+            self._add_contents(selected, path)
+        else:
+            self._add_file(selected, path)
+
+    def placed(self) -> tuple[Placed, ...]:
+        return tuple(
+            Placed(entry, self._origins.get(entry.path)) for entry in self._draft.written()
+        )
+
+    def _add_file(self, selected: Selected, path: bytes) -> None:
+        existing = self._draft.get(path)
+        if existing is not None and existing.kind is Kind.DIRECTORY:
+            path = join(path, selected.name)
+        self._draft.make_directories(path.rpartition(b"/")[0], self._new)
+        self._write(selected.entry, path)
+
+    def _add_contents(self, selected: Selected, path: bytes) -> None:
+        """Copy what is in a directory; the destination itself only takes its time."""
+        if self._draft.get(path) is None:
+            self._draft.make_directories(path, self._new)
+        top = self._draft.get(path)
+        if top is None or top.kind is not Kind.DIRECTORY:
+            raise _no_directory(path)
+        mtime_ns = self._spec.time(selected.entry.mtime_ns)
+        self._put(replace(top, mtime_ns=mtime_ns), selected.path)
+
+        pending = [(selected.path, path)]
+        while pending:
+            directory, target = pending.pop()
+            for name in self._source.children(directory):
+                entry = self._source.get(join(directory, name))
+                if entry is None:
+                    continue
+                below = join(target, name)
+                self._write(entry, below)
+                if entry.kind is Kind.DIRECTORY:
+                    pending.append((entry.path, below))
+
+    def _write(self, entry: Entry, path: bytes) -> None:
+        existing = self._draft.get(path)
+        xattrs = entry.xattrs
+        if existing is not None:
+            self._refuse_other_type(entry, existing)
+            if entry.kind is Kind.DIRECTORY:
+                xattrs = tuple(sorted({**dict(existing.xattrs), **dict(xattrs)}.items()))
+
+        uid, gid = self._spec.owner_of(entry)
+        copied = replace(
+            entry,
+            path=path,
+            uid=uid,
+            gid=gid,
+            mode=self._spec.mode_of(entry),
+            mtime_ns=self._spec.time(entry.mtime_ns),
+            xattrs=xattrs,
+        )
+        self._put(copied, entry.path)
+
+    def _refuse_other_type(self, entry: Entry, existing: Entry) -> None:
+        if existing.kind is Kind.DIRECTORY and entry.kind is not Kind.DIRECTORY:
+            shown = ImagePath(existing.path)
+            raise PlacementError(f"cannot replace to directory {shown} with file")
+        if existing.kind is not Kind.DIRECTORY and entry.kind is Kind.DIRECTORY:
+            raise _no_directory(existing.path)
+
+    def _put(self, entry: Entry, origin: bytes) -> None:
+        self._draft.write(entry)
+        self._origins[entry.path] = origin
+
+
+def _no_directory(path: bytes) -> PlacementError:
+    return PlacementError(f"cannot copy to non-directory: {ImagePath(path)}")

@@ -1,0 +1,170 @@
+"""Answers to a registry's challenges: Basic, and Bearer tokens (distribution's token spec)."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
+
+from pybuild.errors import IntegrityError, RegistryError
+from pybuild.http import Origin, Response, Transport, TransportError, is_loopback
+from pybuild.oci.document import Node
+from pybuild.oci.reference import Repository
+from pybuild.registry import failures
+from pybuild.registry.credentials import Credentials, Login
+
+Scopes = frozenset[str]
+"""What a token is to allow, each as ``repository:path:pull,push``."""
+
+_CLIENT = "pybuild"
+_LIFETIME_S = 60  # what a token without expires_in is good for (token spec)
+_MARGIN_S = 10  # a token is not used at the end of its life: the request takes time
+_OK = 200
+_WORD = re.compile(r'([\w-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]+)|([A-Za-z][\w-]*)')
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """One challenge of a ``WWW-Authenticate`` header; parameters by lower-case name."""
+
+    scheme: str
+    parameters: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    header: str = field(repr=False)
+    expires_s: float
+
+
+def read_challenge(header: str) -> Challenge | None:
+    """The challenge that we answer: ``Bearer`` before ``Basic`` (RFC 9110 section 11.6.1)."""
+    found: dict[str, dict[str, str]] = {}
+    current: dict[str, str] = {}
+    for match in _WORD.finditer(header):
+        name, value, scheme = match.groups()
+        if scheme:
+            current = found.setdefault(scheme.lower(), {})
+        else:
+            current[name.lower()] = re.sub(r"\\(.)", r"\1", value.strip('"'))
+    if found.get("bearer", {}).get("realm"):
+        return Challenge("bearer", found["bearer"])
+    return Challenge("basic", found["basic"]) if "basic" in found else None
+
+
+class Authenticator:
+    """Remembers each registry's challenge, and tokens by host and scopes; thread-safe."""
+
+    def __init__(
+        self, transport: Transport, credentials: Credentials, clock: Callable[[], float]
+    ) -> None:
+        self._transport = transport
+        self._credentials = credentials
+        self._clock = clock
+        self._challenges: dict[str, Challenge] = {}
+        self._tokens: dict[tuple[str, Login | None, Scopes], _Token] = {}
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    def known(self, base: str, repository: Repository, scopes: Scopes) -> str:
+        """The ``Authorization`` for a request, or empty where the registry has not asked yet."""
+        challenge = self._challenges.get(base)
+        if challenge is None:
+            return ""
+        return self._header(base, repository, scopes, challenge, refused="")
+
+    def answer(
+        self, base: str, repository: Repository, scopes: Scopes, response: Response, refused: str
+    ) -> str:
+        """The ``Authorization`` after a 401, or empty where there is none better than refused."""
+        challenge = read_challenge(response.headers.get("WWW-Authenticate", ""))
+        if challenge is None:
+            return ""
+        self._challenges[base] = challenge
+        header = self._header(base, repository, scopes, challenge, refused)
+        return "" if header == refused else header
+
+    def _header(
+        self, base: str, repository: Repository, scopes: Scopes, challenge: Challenge, refused: str
+    ) -> str:
+        login = self._credentials.find(repository)
+        if challenge.scheme == "basic":
+            return login.basic if login and login.user else ""
+        key = (base, login, scopes)
+        with self._locks[base]:
+            token = self._tokens.get(key)
+            if token and token.header != refused and self._clock() < token.expires_s:
+                return token.header
+            if refused and challenge.parameters.get("scope"):
+                scopes |= {challenge.parameters["scope"]}
+            token = self._fetch(base, repository, scopes, challenge, login)
+            self._tokens[key] = token
+            return token.header
+
+    def _fetch(
+        self,
+        base: str,
+        repository: Repository,
+        scopes: Scopes,
+        challenge: Challenge,
+        login: Login | None,
+    ) -> _Token:
+        realm = challenge.parameters["realm"]
+        doing = f"logging in to {repository.registry}"
+        try:
+            if login:
+                _check_realm(base, realm, repository.registry)
+            response = self._ask(realm, challenge.parameters.get("service", ""), scopes, login)
+        except TransportError as error:
+            raise failures.unreachable(doing, error) from None
+        if response.status != _OK:
+            raise failures.unexpected(
+                doing, repository.registry, response, logged_in=login is not None
+            )
+        return self._read(response, repository.registry)
+
+    def _ask(self, realm: str, service: str, scopes: Scopes, login: Login | None) -> Response:
+        ordered = sorted(scopes)
+        if login and login.identity_token:
+            form = {
+                "grant_type": "refresh_token",
+                "service": service,
+                "client_id": _CLIENT,
+                "scope": " ".join(ordered),
+                "refresh_token": login.identity_token,
+            }
+            headers = {"Content-Type": "application/x-www-form-urlencoded"}
+            body = urlencode(form).encode()
+            return self._transport.request("POST", realm, headers=headers, body=body)
+        query = [("service", service)] if service else []
+        query += [("scope", scope) for scope in ordered]
+        headers = {}
+        if login:
+            query.append(("account", login.user))
+            headers["Authorization"] = login.basic
+        separator = "&" if "?" in realm else "?"
+        url = f"{realm}{separator}{urlencode(query)}"
+        return self._transport.request("GET", url, headers=headers)
+
+    def _read(self, response: Response, registry: str) -> _Token:
+        try:
+            node = Node.parse(response.body, f"the token of {registry}")
+            text = node["token"].text(default="") or node["access_token"].text()
+            lifetime_s = max(node["expires_in"].number(default=_LIFETIME_S), _LIFETIME_S)
+        except IntegrityError as error:
+            raise RegistryError(f"logging in to {registry} failed: {error.message}") from None
+        return _Token(f"Bearer {text}", self._clock() + lifetime_s - _MARGIN_S)
+
+
+def _check_realm(base: str, realm: str, registry: str) -> None:
+    """A login goes to a token server over https, to this machine, or back to a plain registry."""
+    there, here = Origin.of(realm), Origin.of(base)
+    plain_already = here.scheme == "http" and there.host == here.host
+    if there.scheme == "https" or is_loopback(there.host) or plain_already:
+        return
+    raise RegistryError(
+        f"{registry} wants the login sent to http://{there}, which is not encrypted",
+        hint="the registry's token realm must be an https URL",
+    )

@@ -1,0 +1,1 @@
+"""Trees to run commands in: two backends behind ``ports.Rootfs``, and the starter of RUNs."""

@@ -1,0 +1,66 @@
+# ruff: noqa: PTH118 - paths in images are bytes, which pathlib does not take
+"""Where things lie in our own image, for RUNs in place."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+# What a RUN needs and no image brings: kernel filesystems, and the builder's own prefix.
+_NEVER_MOVED = (b"proc", b"sys", b"dev")
+# Written while builds run; everything else below the prefix stays as the image has it.
+_WRITTEN = (b"stages", b"state", b"own", b"aside", b"tmp")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The root that trees take turns in, and the builder's prefix below it.
+
+    Attributes:
+        root: Ends with no slash but its own.
+        prefix: Relative to the root.
+    """
+
+    root: bytes = b"/"
+    prefix: bytes = b"pybuild"
+
+    @property
+    def home(self) -> bytes:
+        """The builder's prefix."""
+        return os.path.join(self.root, self.prefix)
+
+    @property
+    def marker(self) -> bytes:
+        """The file that says: this is our image, its root may be replaced."""
+        return os.path.join(self.home, b".pybuild-image")
+
+    @property
+    def stages(self) -> bytes:
+        """Where the trees of stages lie, parked."""
+        return os.path.join(self.home, b"stages")
+
+    @property
+    def aside(self) -> bytes:
+        """Where our own root lies while a tree is in its place."""
+        return os.path.join(self.home, b"aside")
+
+    @property
+    def temporary(self) -> bytes:
+        """For files of the moment, on the trees' filesystem."""
+        return os.path.join(self.home, b"tmp")
+
+    def pins(self, mount_points: dict[int, bytes]) -> frozenset[bytes]:
+        """What stays where it is, relative to the root; mounts below other pins left out."""
+        fixed = [*_NEVER_MOVED, self.prefix]
+        pins = set(fixed)
+        for point in mount_points.values():
+            path = os.path.relpath(point, self.root)
+            below_fixed = any(path.startswith(pin + b"/") for pin in fixed)
+            if path != b"." and not path.startswith(b"../") and not below_fixed:
+                pins.add(path)
+        return frozenset(pins)
+
+    def written(self, state_dir: bytes) -> frozenset[bytes]:
+        """Paths relative to the prefix that may change while a RUN runs."""
+        state = os.path.relpath(state_dir, self.home)
+        return frozenset({*_WRITTEN, *([] if state.startswith(b"..") else [state])})

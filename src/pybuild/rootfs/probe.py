@@ -1,0 +1,119 @@
+# ruff: noqa: PTH103, PTH104, PTH106, PTH118, PTH119 - paths in images are bytes, which pathlib does not take
+"""Find out, by trying, which backends work here, and say what is missing for the others."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from pybuild.rootfs.inplace import refusal
+from pybuild.rootfs.layout import Layout
+from pybuild.rootfs.run import syscalls
+from pybuild.rootfs.starter import own_process
+
+_CAP_SYS_ADMIN = 21  # linux/capability.h
+# Without one of these a tree cannot be unpacked, or a RUN's USER cannot be taken.
+_NEEDED_IN_PLACE = {
+    "CHOWN": 0,
+    "DAC_OVERRIDE": 1,
+    "FOWNER": 3,
+    "KILL": 5,
+    "SETGID": 6,
+    "SETUID": 7,
+}
+_TIMEOUT_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """Whether a backend works here.
+
+    Attributes:
+        name: ``overlay`` or ``inplace``.
+        reason: Why not; empty where it works.
+        hint: How to grant what is missing.
+    """
+
+    name: str
+    reason: str = ""
+    hint: str = ""
+
+    @property
+    def available(self) -> bool:
+        """Whether a RUN can run with it."""
+        return not self.reason
+
+
+def probe(state_dir: Path) -> tuple[Availability, ...]:
+    """Try every backend, in the order in which ``auto`` takes them; changes nothing."""
+    return overlay(state_dir), inplace()
+
+
+def overlay(state_dir: Path) -> Availability:
+    """Mount an overlay below the state directory, in a process of its own."""
+    if not syscalls.permitted_capabilities() >> _CAP_SYS_ADMIN & 1:
+        return Availability(
+            "overlay",
+            "the process does not have CAP_SYS_ADMIN",
+            "start the container with --privileged, or use the pybuild-action image as it is,"
+            " which needs no rights",
+        )
+    try:
+        trees = state_dir / "trees"
+        trees.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=trees) as directory:
+            done = subprocess.run(
+                own_process("pybuild.rootfs.run.tryout", directory),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                env={},
+                timeout=_TIMEOUT_S,
+                check=False,
+            )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Availability("overlay", f"trying it in {state_dir} failed: {error}")
+    if done.returncode:
+        return Availability(
+            "overlay",
+            f"trying it in {state_dir} failed: {(done.stdout or done.stderr).decode().strip()}",
+            "put --state-dir on a filesystem that is not itself an overlay (a volume), and let"
+            " seccomp and AppArmor allow mount",
+        )
+    return Availability("overlay")
+
+
+def inplace(layout: Layout | None = None) -> Availability:
+    """Look whether this is our own image, we are root in it, and its root can be written."""
+    layout = layout or Layout()
+    if reason := refusal(layout):
+        return Availability("inplace", reason, "run the pybuild-action image, as root")
+
+    permitted = syscalls.permitted_capabilities()
+    missing = [name for name, number in _NEEDED_IN_PLACE.items() if not permitted >> number & 1]
+    if missing:
+        names = ", ".join(missing)
+        hint = f"add the capabilities {names} to the container"
+        return Availability("inplace", f"the process does not have {names}", hint)
+    try:
+        _try_rename(layout)
+    except OSError as error:
+        hint = "start the container without a read-only root and without a volume at /pybuild"
+        return Availability("inplace", f"names cannot move into the root: {error}", hint)
+    return Availability("inplace")
+
+
+def _try_rename(layout: Layout) -> None:
+    """A directory moves between the trees' place and the root, as all of them will."""
+    os.makedirs(layout.temporary, exist_ok=True)
+    place = tempfile.mkdtemp(dir=layout.temporary)
+    in_root = os.path.join(layout.root, os.path.basename(place))
+    status = os.lstat(layout.root)
+    try:
+        os.rename(place, in_root)
+        os.rename(in_root, place)
+    finally:
+        os.rmdir(place)
+        os.utime(layout.root, ns=(status.st_atime_ns, status.st_mtime_ns))

@@ -1,0 +1,1 @@
+"""The starter: a process of its own that runs RUNs; standard library only, nothing else of ours."""

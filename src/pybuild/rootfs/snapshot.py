@@ -1,0 +1,80 @@
+# ruff: noqa: PTH118 - paths in images are bytes, which pathlib does not take
+"""What changed in a tree on disk: inode change times before and after, compared as they are.
+
+A ctime cannot be set back by a RUN. It is compared with ``!=``, since a clock can be, and together
+with the inode number, since a rename brings another file with it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Collection, Iterator
+
+Snapshot = dict[bytes, dict[bytes, int]]
+"""By directory, the key of each name in it; the root's own key is ``[b""][b""]``."""
+
+_LONGEST_TICK_S = 1.0
+
+
+def key_of(status: os.stat_result) -> int:
+    """Change time and inode number as one number: both, not a hash of them."""
+    return status.st_ctime_ns << 64 | status.st_ino
+
+
+def take(root: bytes, skip: Collection[bytes] = ()) -> Snapshot:
+    """Walk a tree, on its own filesystem only, without the paths in skip and what is below them."""
+    root_status = os.lstat(root)
+    snapshot: Snapshot = {}
+    waiting = [b""]
+    while waiting:
+        path = waiting.pop()
+        keys: dict[bytes, int] = {} if path else {b"": key_of(root_status)}
+        with os.scandir(os.path.join(root, path)) as names:
+            for entry in names:
+                here = path + b"/" + entry.name if path else entry.name
+                if here in skip:
+                    continue
+                status = entry.stat(follow_symlinks=False)
+                keys[entry.name] = key_of(status)
+                if stat.S_ISDIR(status.st_mode) and status.st_dev == root_status.st_dev:
+                    waiting.append(here)
+        snapshot[path] = keys
+    return snapshot
+
+
+def changed(old: Snapshot, new: Snapshot) -> Iterator[bytes]:
+    """Paths that are new, are different or are gone; below a directory that is gone, none."""
+    for directory, keys in new.items():
+        before = old.get(directory, {})
+        if keys == before:
+            continue
+        for name in keys.keys() | before.keys():
+            if keys.get(name) != before.get(name):
+                yield join(directory, name)
+
+
+def join(directory: bytes, name: bytes) -> bytes:
+    """A path relative to the tree's root."""
+    return directory + b"/" + name if directory and name else directory or name
+
+
+def wait_for_tick(marker: bytes) -> None:
+    """Return when a change from now on gets another ctime than every change until now.
+
+    Kernels before 6.13 count ctimes in clock ticks, 1 to 10 ms; later ones, on most filesystems,
+    in nanoseconds for an inode whose time was looked at. Trying finds out which.
+
+    Args:
+        marker: A file on the filesystem in question, to be touched.
+    """
+    descriptor = os.open(marker, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.utime(descriptor)
+        first_ns = os.fstat(descriptor).st_ctime_ns
+        deadline_s = time.monotonic() + _LONGEST_TICK_S
+        while os.fstat(descriptor).st_ctime_ns == first_ns and time.monotonic() < deadline_s:
+            os.utime(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,93 @@
+# ruff: noqa: PTH102, PTH104, PTH106, PTH118, PTH119, PTH120 - paths in images are bytes, which pathlib does not take
+"""Trees take turns in the root: ours goes aside, a stage's comes in, and back again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from pybuild.errors import HostUnsupported, IntegrityError
+from pybuild.rootfs import activation
+from pybuild.rootfs.layout import Layout
+
+MountPoints = Callable[[], dict[int, bytes]]
+
+
+@contextmanager
+def active(layout: Layout, tree: bytes, mount_points: MountPoints) -> Iterator[activation.Merge]:
+    """Have a tree in the root while the block runs; afterwards both are where they were.
+
+    Nothing is deleted and nothing copied. Whatever the block leaves in the root belongs to the
+    tree, but for pins, and mounts that were renamed with their directory go back.
+
+    Yields:
+        What moved into the root.
+
+    Raises:
+        HostUnsupported: The tree has no directory where a mount needs one.
+        IntegrityError: The tree could not be parked again.
+    """
+    before = mount_points()
+    pins = layout.pins(before)
+    try:
+        theirs = activation.plan(activation.lister(tree), pins)
+    except activation.BlockedError as error:
+        raise _blocked(error) from error
+    ours = activation.plan(activation.lister(layout.root), pins)
+
+    with _set_aside(layout, ours, pins):
+        try:
+            activation.move(theirs, tree, layout.root)
+            yield theirs
+        finally:
+            _park(layout, tree, before, mount_points())
+
+
+@contextmanager
+def _set_aside(layout: Layout, ours: activation.Merge, pins: frozenset[bytes]) -> Iterator[None]:
+    os.makedirs(layout.aside, exist_ok=True)
+    try:
+        activation.move(ours, layout.root, layout.aside)
+        yield
+    finally:
+        back = activation.plan(activation.lister(layout.aside), pins)
+        activation.move(back, layout.aside, layout.root)
+        for path in reversed(back.all_merges()):
+            if path:
+                os.rmdir(os.path.join(layout.aside, path))
+
+
+def _park(layout: Layout, tree: bytes, before: dict[int, bytes], after: dict[int, bytes]) -> None:
+    pins = layout.pins(before) | layout.pins(after)
+    try:
+        leaving = activation.plan(activation.lister(layout.root), pins)
+        activation.move(leaving, layout.root, tree)
+        for point, moved_to in sorted(_renamed(before, after)):
+            if os.path.lexists(moved_to):
+                os.rename(moved_to, point)
+    except (OSError, activation.BlockedError) as error:
+        raise IntegrityError(
+            f"the command left a tree that cannot be moved out of the root: {error}",
+            hint="look for a command that renames mounted directories or writes to /pybuild",
+        ) from error
+
+
+def _renamed(before: dict[int, bytes], after: dict[int, bytes]) -> set[tuple[bytes, bytes]]:
+    """Directories that were renamed with mounts in them: (where it was, where it is)."""
+    pairs = set()
+    for mount_id, point in before.items():
+        now = after.get(mount_id, point)
+        while point != now and os.path.basename(point) == os.path.basename(now):
+            point, now = os.path.dirname(point), os.path.dirname(now)  # noqa: PLW2901 - the loop is the search
+        if point != now:
+            pairs.add((point, now))
+    return pairs
+
+
+def _blocked(error: activation.BlockedError) -> HostUnsupported:
+    path, pin = os.fsdecode(error.path), os.fsdecode(error.pin)
+    return HostUnsupported(
+        f"/{path} of the image is not a directory, but /{pin} is mounted in this container",
+        hint=f"start the container without a mount at /{pin}, or with CAP_SYS_ADMIN for overlay",
+    )

@@ -1,0 +1,305 @@
+"""A registry on the loopback address that does as it is told, and remembers what it was asked."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import ssl
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Self
+from urllib.parse import parse_qs, urlsplit
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A request as it came."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def line(self) -> str:
+        """Method and target."""
+        return f"{self.method} {self.target}"
+
+    @property
+    def authorization(self) -> str:
+        """The header, or empty."""
+        return self.headers.get("authorization", "")
+
+
+@dataclass
+class Fault:
+    """Replaces the next ``times`` answers to requests whose line matches ``pattern``.
+
+    Attributes:
+        cut_after: Send the true answer, but break the connection after so many bytes of its body.
+        length: Whether a cut answer has a Content-Length.
+    """
+
+    pattern: str
+    status: int = 503
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    times: int = 1
+    cut_after: int | None = None
+    hang_up: bool = False
+    length: bool = True
+
+
+@dataclass
+class FakeRegistry:
+    """The distribution API over dictionaries.
+
+    Attributes:
+        auth: Empty, ``basic`` or ``bearer``.
+        realm: The token server; empty is this server.
+        blobs_at: A base URL that downloads of blobs are redirected to.
+        uploads_at: A base URL that uploads are sent to.
+        certificate: A folder with cert.pem and key.pem; then this is an https server.
+        grants: Whether the token server grants a scope.
+        digest_header: Replaces ``Docker-Content-Digest`` of manifests.
+    """
+
+    auth: str = ""
+    user: str = "user"
+    password: str = "secret"
+    identity_token: str = "refresh-me"
+    anonymous: bool = False
+    realm: str = ""
+    mounts: bool = True
+    ranges: bool = True
+    blobs_at: str = ""
+    uploads_at: str = ""
+    digest_header: str = ""
+    expires_in: int = 300
+    grants: Callable[[str], bool] = lambda _scope: True
+    blobs: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    manifests: dict[tuple[str, str], tuple[str, bytes]] = field(default_factory=dict)
+    seen: list[Seen] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    certificate: Path | None = None
+    connections: int = 0
+
+    def __enter__(self) -> Self:
+        self.tokens: dict[str, list[str]] = {}
+        self.lock = threading.Lock()
+        handler = type("Bound", (_Handler,), {"registry": self})
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.server.daemon_threads = True
+        self.server.handle_error = lambda *_: None
+        if self.certificate:
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(self.certificate / "cert.pem", self.certificate / "key.pem")
+            listener = self.server.socket
+            # The handshake belongs to the connection's own thread, not to the one that accepts.
+            self.server.socket = tls.wrap_socket(
+                listener, server_side=True, do_handshake_on_connect=False
+            )
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.server.server_address[1]}"
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self.certificate else 'http'}://{self.host}"
+
+    def lines(self) -> list[str]:
+        """The requests so far."""
+        return [seen.line for seen in self.seen]
+
+    def add_blob(self, path: str, data: bytes) -> str:
+        digest = "sha256:" + sha256(data).hexdigest()
+        self.blobs[path, digest] = data
+        return digest
+
+    def add_manifest(self, path: str, tag: str, media_type: str, data: bytes) -> str:
+        digest = "sha256:" + sha256(data).hexdigest()
+        self.manifests[path, tag] = self.manifests[path, digest] = (media_type, data)
+        return digest
+
+
+class _Handler(BaseHTTPRequestHandler):
+    registry: FakeRegistry
+    protocol_version = "HTTP/1.1"
+    timeout = 10
+
+    def setup(self):
+        super().setup()
+        self.registry.connections += 1
+
+    def log_message(self, *_):
+        pass
+
+    def handle_one_request(self):
+        try:
+            super().handle_one_request()
+        except (ConnectionError, TimeoutError):
+            self.close_connection = True
+
+    def do_GET(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        seen = Seen(self.command, self.path, headers, body)
+        with self.registry.lock:
+            self.registry.seen.append(seen)
+            self.fault = self._fault(seen.line)
+        if self.fault and self.fault.cut_after is None:
+            if self.fault.hang_up:
+                self.close_connection = True
+                return
+            self.answer(self.fault.status, self.fault.body, self.fault.headers)
+            return
+        self.route(seen)
+
+    do_HEAD = do_POST = do_PUT = do_GET  # noqa: N815 - names that http.server calls
+
+    def _fault(self, line):
+        for fault in self.registry.faults:
+            if fault.times and re.search(fault.pattern, line):
+                fault.times -= 1
+                return fault
+        return None
+
+    def route(self, seen):
+        parts = urlsplit(seen.target)
+        query = parse_qs(parts.query)
+        if parts.path == "/token":
+            self.token(seen, query)
+        elif not self.allowed(seen, parts.path):
+            self.challenge(parts.path)
+        elif parts.path == "/v2/":
+            self.answer(200, b"{}")
+        elif match := re.fullmatch(r"/v2/(.+)/manifests/([^/]+)", parts.path):
+            self.manifest(seen, *match.groups())
+        elif match := re.fullmatch(r"/v2/(.+)/blobs/uploads/\w*", parts.path):
+            self.upload(seen, match[1], query)
+        elif match := re.fullmatch(r"/v2/(.+)/blobs/(sha256:\w+)", parts.path):
+            self.blob(seen, *match.groups())
+        else:
+            self.answer(404)
+
+    def allowed(self, seen, path):
+        registry = self.registry
+        if registry.auth == "basic":
+            return seen.authorization == self.basic()
+        if registry.auth != "bearer" or path == "/v2/":
+            return not registry.auth
+        scopes = registry.tokens.get(seen.authorization.removeprefix("Bearer "))
+        if scopes is None:
+            return False
+        name = re.fullmatch(r"/v2/(.+?)/(?:manifests|blobs)/.*", path)[1]
+        action = "pull" if seen.method in {"GET", "HEAD"} else "push"
+        return any(
+            scope.startswith(f"repository:{name}:") and action in scope.rpartition(":")[2]
+            for scope in scopes
+        )
+
+    def basic(self):
+        text = f"{self.registry.user}:{self.registry.password}"
+        return "Basic " + base64.b64encode(text.encode()).decode()
+
+    def challenge(self, path):
+        header = 'Basic realm="fake"'
+        if self.registry.auth == "bearer":
+            name = re.sub(r"/v2/(.+?)/(?:manifests|blobs)/.*", r"\1", path)
+            realm = self.registry.realm or f"{self.registry.url}/token"
+            header = f'Bearer realm="{realm}",service="fake",scope="repository:{name}:pull"'
+        body = b'{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}'
+        self.answer(401, body, {"WWW-Authenticate": header})
+
+    def token(self, seen, query):
+        registry = self.registry
+        form = parse_qs(seen.body.decode())
+        refresh = form.get("refresh_token") == [registry.identity_token]
+        if not refresh and not registry.anonymous and seen.authorization != self.basic():
+            self.answer(401, b"{}")
+            return
+        scopes = " ".join(form.get("scope", query.get("scope", []))).split()
+        if not all(registry.grants(scope) for scope in scopes):
+            self.answer(403, b"{}")
+            return
+        token = f"token-{len(registry.tokens)}"
+        registry.tokens[token] = scopes
+        document = {"token": token, "expires_in": registry.expires_in}
+        self.answer(200, json.dumps(document).encode())
+
+    def manifest(self, seen, name, selector):
+        registry = self.registry
+        if seen.method == "PUT":
+            digest = registry.add_manifest(name, selector, seen.headers["content-type"], seen.body)
+            self.answer(201, headers={"Docker-Content-Digest": registry.digest_header or digest})
+            return
+        if (name, selector) not in registry.manifests:
+            body = b'{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}'
+            self.answer(404, body)
+            return
+        media_type, data = registry.manifests[name, selector]
+        digest = registry.digest_header or "sha256:" + sha256(data).hexdigest()
+        self.answer(200, data, {"Content-Type": media_type, "Docker-Content-Digest": digest})
+
+    def blob(self, seen, name, digest):
+        data = self.registry.blobs.get((name, digest))
+        if data is None:
+            self.answer(404, b'{"errors":[{"code":"BLOB_UNKNOWN","message":"blob unknown"}]}')
+        elif seen.method == "GET" and self.registry.blobs_at:
+            self.answer(307, headers={"Location": f"{self.registry.blobs_at}{seen.target}"})
+        elif (wanted := seen.headers.get("range")) and self.registry.ranges:
+            start = int(wanted.removeprefix("bytes=").rstrip("-"))
+            total = len(data)
+            headers = {"Content-Range": f"bytes {start}-{total - 1}/{total}"}
+            self.answer(206, data[start:], headers)
+        else:
+            self.answer(200, data)
+
+    def upload(self, seen, name, query):
+        registry = self.registry
+        if seen.method == "POST":
+            wanted = (query.get("from", [""])[0], query.get("mount", [""])[0])
+            if registry.mounts and wanted in registry.blobs:
+                registry.blobs[name, wanted[1]] = registry.blobs[wanted]
+                self.answer(201)
+                return
+            location = f"{registry.uploads_at}/v2/{name}/blobs/uploads/1?state=a%2Fb"
+            self.answer(202, headers={"Location": location})
+            return
+        digest = query["digest"][0]
+        if digest != "sha256:" + sha256(seen.body).hexdigest():
+            self.answer(400, b'{"errors":[{"code":"DIGEST_INVALID","message":"no"}]}')
+            return
+        registry.blobs[name, digest] = seen.body
+        self.answer(201, headers={"Docker-Content-Digest": digest})
+
+    def answer(self, status, body=b"", headers=None):
+        self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        fault = self.fault
+        if fault is None or fault.length:
+            self.send_header("Content-Length", str(len(body)))
+        else:
+            self.close_connection = True
+        self.end_headers()
+        if self.command == "HEAD":
+            return
+        if fault and fault.cut_after is not None:
+            body = body[: fault.cut_after]
+            self.close_connection = True
+        self.wfile.write(body)

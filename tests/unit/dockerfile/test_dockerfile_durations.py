@@ -1,0 +1,27 @@
+"""Durations of HEALTHCHECK's flags, as Go's ``time.ParseDuration`` reads them."""
+
+import pytest
+
+from pybuild.dockerfile.durations import parse_duration_ns
+
+
+@pytest.mark.parametrize(
+    ("text", "duration_ns"),
+    [
+        ("0", 0),
+        ("+5s", 5_000_000_000),
+        ("-1ms", -1_000_000),
+        ("1h30m0.5s", 5_400_500_000_000),
+        ("1.s", 1_000_000_000),
+        (".5ms", 500_000),
+        ("1us2µs3μs4ns", 6_004),
+    ],
+)
+def test_a_duration_is_nanoseconds(text, duration_ns):
+    assert parse_duration_ns(text) == duration_ns
+
+
+@pytest.mark.parametrize("text", ["", "5", "s", ".s", "1d", "1s ", "-", "9999999999h", "1e3s"])
+def test_what_is_no_duration_is_refused(text):
+    with pytest.raises(ValueError, match="invalid duration"):
+        parse_duration_ns(text)
