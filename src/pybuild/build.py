@@ -91,9 +91,7 @@ def _prepared(request: BuildRequest, emit: Emit, stdin: BinaryIO) -> Iterator[Jo
             closing(open_rootfs(request.rootfs, request.state_dir, emit))
         )
         progress = Progress(emit, time.monotonic)
-        registry = RegistryClient(
-            request.registries, Transport(dict(request.registries.proxies)), emit
-        )
+        registry = RegistryClient(request.registries, _transport(request), emit)
         store = LayoutStore(request.state_dir / "blobs")
         cache = None
         if request.cache_from or request.cache_to:
@@ -103,6 +101,12 @@ def _prepared(request: BuildRequest, emit: Emit, stdin: BinaryIO) -> Iterator[Jo
         context = _fetch(request, tools, stdin, cleanup)
         _hook(request, context, tools)
         yield _plan(request, context, tools)
+
+
+def _transport(request: BuildRequest) -> Transport:
+    """Its proxies go by scheme: ``http https no``."""
+    proxies = {name.removesuffix("_proxy"): url for name, url in request.registries.proxies}
+    return Transport(proxies)
 
 
 def _check(request: BuildRequest) -> None:
@@ -123,7 +127,7 @@ def _fetch(
     into = Path(tempfile.mkdtemp(dir=contexts))
     cleanup.callback(shutil.rmtree, into, ignore_errors=True)
     with tools.progress.vertex("[internal] load build context"):
-        return source_for(request, stdin).fetch(into)
+        return source_for(request, stdin, emit=tools.progress.emit).fetch(into)
 
 
 def _hook(request: BuildRequest, context: FetchedContext, tools: Tools) -> None:

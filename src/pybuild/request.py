@@ -78,6 +78,22 @@ class GitOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class S3Options:
+    """Where the store is; credentials come from AWS's own chain (environment, profile, role).
+
+    Attributes:
+        endpoint: The URL of a store other than AWS (``S3_ENDPOINT``), or empty.
+        region: ``AWS_REGION``, which boto3 does not read itself, or empty.
+        force_path_style: The bucket stands in the path (``S3_FORCE_PATH_STYLE``); counts only
+            with an endpoint, as in Kaniko.
+    """
+
+    endpoint: str = ""
+    region: str = ""
+    force_path_style: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class HookOptions:
     """The pre-build hook.
 
@@ -140,6 +156,7 @@ class BuildRequest:
     rootfs: str = "auto"
     registries: RegistryOptions = RegistryOptions()
     git: GitOptions = GitOptions()
+    s3: S3Options = S3Options()
     hook: HookOptions = HookOptions()
     dry_run: bool = False
 

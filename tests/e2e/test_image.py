@@ -217,6 +217,20 @@ def test_git_talks_to_a_host_that_wants_a_token(run_image, git_http):
     assert "refs/heads/main" in done.stdout
 
 
+def test_git_knows_submodules(run_image):
+    script = (
+        "git init -q inner && git init -q outer && cd inner"
+        " && git -c user.name=me -c user.email=me@example.org commit -q --allow-empty -m first"
+        " && cd ../outer && git -c protocol.file.allow=always submodule --quiet add ../inner inner"
+        " && git submodule status"
+    )
+
+    done = run_shell(run_image, script)
+
+    assert done.returncode == 0, done.stderr
+    assert "inner (heads/" in done.stdout
+
+
 @pytest.fixture
 def tls_host(tmp_path):
     """A web server with a certificate of its own, which serves a repository: (address,
@@ -224,7 +238,8 @@ def tls_host(tmp_path):
     certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
     request = [
         "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-        "-subj", "/CN=tests", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate,
+        "-subj", "/CN=tests", "-addext", "subjectAltName=IP:127.0.0.1",
+        "-keyout", key, "-out", certificate,
     ]  # fmt: skip
     subprocess.run(request, check=True, capture_output=True)
     served = bare_repository(tmp_path).parent

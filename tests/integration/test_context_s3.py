@@ -9,10 +9,9 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from pybuild.context.s3 import S3Options
 from pybuild.context.source import source_for
 from pybuild.errors import ContextError
-from pybuild.request import BuildRequest
+from pybuild.request import BuildRequest, S3Options
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +57,11 @@ def archive(files: dict[str, bytes]) -> bytes:
 def fetch(tmp_path: Path, endpoint: str, context: str, sub_path: str = ""):
     into = tmp_path / "into"
     into.mkdir()
-    request = BuildRequest(context=context, state_dir=tmp_path, now_s=0, context_sub_path=sub_path)
     options = S3Options(endpoint, region="eu-west-1", force_path_style=True)
-    return source_for(request, io.BytesIO(), s3=options).fetch(into)
+    request = BuildRequest(
+        context=context, state_dir=tmp_path, now_s=0, context_sub_path=sub_path, s3=options
+    )
+    return source_for(request, io.BytesIO()).fetch(into)
 
 
 @pytest.mark.usefixtures("bucket")

@@ -22,7 +22,7 @@ sys.path += ["/pybuild/own/site"]
 import pytest
 sys.exit(pytest.main(["-q", "-p", "no:cacheprovider",
     "-c", "/dev/null", "--rootdir", "/pybuild/own/tests", "--import-mode=importlib",
-    "-o", "filterwarnings=error", "/pybuild/own/tests/test_rootfs_inplace_inside.py", *sys.argv[1:]]))
+    "-o", "filterwarnings=error", "/pybuild/own/tests/test_rootfs_inplace_inside.py"]))
 """
 
 
@@ -64,5 +64,4 @@ def test_every_test_inside_passes_with_default_rights(bases, tmp_path):
         "--entrypoint", "/pybuild/libexec/pybuild",
         ACTION_IMAGE, "-BIS", "-c", MAIN,
     )  # fmt: skip
-    print(result.stdout, result.stderr)
     assert result.returncode == 0, result.stdout + result.stderr

@@ -1,8 +1,10 @@
+# ruff: noqa: PTH114, PTH115, PTH118, PTH208, S202 - os functions show the root as it is
 """RUNs in place; runs inside our own image only, started by ``test_rootfs_inplace.py``."""
 
 import os
 import shutil
 import tarfile
+import threading
 import time
 from pathlib import Path
 
@@ -142,8 +144,8 @@ def test_changes_are_those_of_the_run_alone(debian):
 
 def test_a_change_within_one_clock_tick_is_seen(busybox):
     for number in range(30):
-        sh(busybox, f"echo {number % 10} > /etc/fast; echo {number % 10} > /usr/fast")
-        assert {b"etc/fast", b"usr/fast"} <= changes(busybox).keys(), number
+        sh(busybox, f"echo {number % 10} > /etc/fast; echo {number % 10} > /tmp/fast")
+        assert {b"etc/fast", b"tmp/fast"} <= changes(busybox).keys(), number
 
 
 def test_a_layer_after_a_run_is_not_a_change(busybox):
@@ -212,8 +214,8 @@ def test_daemons_are_ended_before_the_tree_is_looked_at(busybox):
 
 
 def test_user_and_groups(busybox):
-    assert sh(busybox, "id -u; id -G; umask; pwd", uid=33, gid=33, groups=(4,), cwd="/var") == (
-        0, ["33", "33 4", "0022", "/var"],
+    assert sh(busybox, "id -u; id -G; umask; pwd", uid=33, gid=33, groups=(4,), cwd="/tmp") == (
+        0, ["33", "33 4", "0022", "/tmp"],
     )  # fmt: skip
 
 
@@ -228,11 +230,11 @@ def test_the_builder_s_memory_is_closed_to_a_run(busybox):
 
 
 def test_a_run_that_kills_every_process_kills_neither_starter_nor_builder(busybox, debugs):
-    if any("Landlock" in getattr(event, "message", "") for event in debugs):
+    sh(busybox, f"kill -0 {os.getpid()}")
+    if any("Landlock" in event.message for event in debugs):
         pytest.skip("this kernel has no Landlock scopes")
     sh(busybox, "kill -9 -1; sleep 0.1")
     assert sh(busybox, "echo still here") == (0, ["still here"])
-    assert [event for event in debugs if isinstance(event, events.Debug)] == debugs
 
 
 def test_ordinary_work_goes_on_in_the_domain(debian):
@@ -250,7 +252,7 @@ def test_ordinary_work_goes_on_in_the_domain(debian):
 @pytest.mark.parametrize(
     ("script", "named"),
     [
-        ("echo x >> /pybuild/lib/libz.so.1", "/pybuild/lib/libz.so.1"),
+        ("echo x >> /pybuild/lib/libz.so.1", "/pybuild/lib"),
         ("touch /pybuild/bin/added", "/pybuild/bin"),
         ("chmod 700 /pybuild/ssl", "/pybuild/ssl"),
         ("chmod 777 /pybuild", "/pybuild/"),
@@ -266,7 +268,8 @@ def test_a_change_to_the_builder_is_an_integrity_error(busybox, script, named):
         Path("/pybuild").chmod(0o755)
 
 
-def test_a_change_to_another_stage_s_tree_is_an_integrity_error(debian, busybox):
+@pytest.mark.usefixtures("busybox")
+def test_a_change_to_another_stage_s_tree_is_an_integrity_error(debian):
     with pytest.raises(errors.IntegrityError, match="/etc/passwd of another stage, busybox"):
         sh(debian, "echo x >> /pybuild/stages/busybox/etc/passwd")
 
@@ -280,7 +283,7 @@ def test_an_exception_parks_the_tree(busybox):
         busybox.run(Process(("sh", "-c", "echo go; sleep 9991"), ENV), stop)
     assert alive("9991") == []
     assert look_of_root() == root
-    assert (busybox.directory() / "usr/bin/dpkg").exists()
+    assert (busybox.directory() / "bin/sh").exists()
     assert sh(busybox, "echo again") == (0, ["again"])
 
 
@@ -318,18 +321,35 @@ def test_an_image_with_our_prefix_is_refused(rootfs):
         sh(tree, "true")
 
 
-def test_a_second_build_in_the_same_container_waits_for_nobody(rootfs):
+@pytest.mark.usefixtures("rootfs")
+def test_a_second_build_in_the_same_container_waits_for_nobody():
     with pytest.raises(errors.HostUnsupported, match="another build is running"):
         open_rootfs("inplace", STATE, events.ignore)
 
 
-def test_speed(debian, capsys):
+def test_a_run_of_nothing_costs_well_under_a_second(debian):
     sh(debian, "true")
-    times = []
+    started = time.perf_counter()
     for _ in range(10):
-        started = time.perf_counter()
         sh(debian, "true")
-        times.append(time.perf_counter() - started)
-    with capsys.disabled():
-        print(f" in place: {min(times) * 1e3:.1f} ms a RUN ", end="")
-    assert min(times) < 2
+    assert time.perf_counter() - started < 5
+
+
+def test_closing_ends_a_run_on_another_thread_and_waits_until_it_is_parked(busybox, rootfs):
+    began, failed = threading.Event(), []
+
+    def run():
+        try:
+            busybox.run(Process(("sh", "-c", "echo go; sleep 5551"), ENV), lambda _: began.set())
+        except errors.StepFailed as error:
+            failed.append(error.status)
+
+    root = look_of_root()
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert began.wait(5)
+    rootfs.close()
+    assert look_of_root() == root
+    thread.join()
+    assert failed == [137]
+    assert alive("5551") == []

@@ -6,7 +6,7 @@ import bz2
 import itertools
 import lzma
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Protocol, cast
 
 from pybuild.archive.errors import ArchiveError
 
@@ -80,7 +80,7 @@ def _head(chunks: Iterator[bytes]) -> bytes:
 
 
 def _inflate(kind: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    make, failures = _decoder(kind)
+    make, failure = _decoder(kind)
     decoder: _Decoder | None = None
     members = 0
     for chunk in chunks:
@@ -94,7 +94,7 @@ def _inflate(kind: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
                 members += 1
             try:
                 piece = decoder.decompress(data, _PIECE_BYTES)
-            except failures as error:
+            except failure as error:
                 raise _damaged(kind, members, error) from error
             data = b""
             if piece:
@@ -111,19 +111,20 @@ def _damaged(kind: str, members: int, error: Exception) -> ArchiveError:
     return ArchiveError(f"the {kind} stream is damaged: {error}")
 
 
-def _decoder(kind: str) -> tuple[Callable[[], _Decoder], tuple[type[Exception], ...]]:
+def _decoder(kind: str) -> tuple[Callable[[], _Decoder], type[Exception]]:
     """How to make a decoder, and what it raises; libraries are loaded when they are needed."""
     if kind == GZIP:
         from isal import igzip_lib  # noqa: PLC0415 - see above
 
         gzip = igzip_lib.DECOMP_GZIP
-        return lambda: igzip_lib.IgzipDecompressor(flag=gzip), (igzip_lib.IsalError,)
+        failure = cast("type[Exception]", igzip_lib.error)  # its stub says it is an instance
+        return lambda: igzip_lib.IgzipDecompressor(flag=gzip), failure
     if kind == ZSTD:
         from pybuild.archive.zstd import ZstdDecompressor, ZstdError  # noqa: PLC0415 - see above
 
-        return ZstdDecompressor, (ZstdError,)
+        return ZstdDecompressor, ZstdError
     if kind == XZ:
-        return lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, _XZ_MEMORY_BYTES), (lzma.LZMAError,)
+        return lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, _XZ_MEMORY_BYTES), lzma.LZMAError
     if kind == BZIP2:
-        return bz2.BZ2Decompressor, (OSError,)
+        return bz2.BZ2Decompressor, OSError
     raise ArchiveError(f"compression {kind!r} is not known")

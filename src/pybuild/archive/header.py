@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pybuild.archive.errors import ArchiveError
 
@@ -56,8 +57,11 @@ def parse_header(block: bytes) -> Header:
     )
 
 
+@lru_cache(maxsize=4096)
 def number(field: bytes, what: str) -> int:
     """Octal digits, or GNU's base-256 two's complement where the first bit is set.
+
+    Remembered: the modes, owners and times of a layer are few and the same all over.
 
     Raises:
         ArchiveError: It is neither; what names the field.

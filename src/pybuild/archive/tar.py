@@ -184,6 +184,9 @@ def _relative(name: bytes) -> bytes:
     """
     if b"\0" in name:
         raise ArchiveError(f"the name {name[:80]!r} holds NUL")
+    name = name.strip(b"/").removeprefix(b"./")
+    if b"/." not in name and b"//" not in name and not name.startswith((b".", b"/")):
+        return name  # nearly all
     parts = [part for part in name.split(b"/") if part not in {b"", b"."}]
     if b".." in parts:
         raise ArchiveError(f"the name {name[:200]!r} climbs out of its directory")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pybuild.context.tar import unpack
 from pybuild.errors import ContextError
 from pybuild.ports import FetchedContext
+from pybuild.request import S3Options
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -18,26 +19,6 @@ _CHUNK_BYTES = 1 << 20
 _CONNECT_TIMEOUT_S = 10
 _READ_TIMEOUT_S = 60
 _ATTEMPTS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class S3Options:
-    """Where the store is; credentials come from AWS's own chain (environment, profile, role).
-
-    Attributes:
-        endpoint: The URL of a store other than AWS (``S3_ENDPOINT``), or empty.
-        region: ``AWS_REGION``, which boto3 does not read itself, or empty.
-        force_path_style: The bucket stands in the path (``S3_FORCE_PATH_STYLE``); counts only
-            with an endpoint, as in Kaniko.
-    """
-
-    endpoint: str = ""
-    region: str = ""
-    force_path_style: bool = False
-
-
-AWS = S3Options()
-"""Amazon's own store, in the region that boto3 finds."""
 
 # Error codes of the S3 API: (what it means, hint).
 _CAUSES = {
@@ -59,7 +40,7 @@ class S3Archive:
 
     bucket: str
     key: str
-    options: S3Options = AWS
+    options: S3Options
     sub_path: str = ""
 
     @classmethod

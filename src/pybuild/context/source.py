@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from pybuild.context.git import GitRepository
 from pybuild.context.local import LocalDirectory
-from pybuild.context.s3 import AWS, S3Archive, S3Options
+from pybuild.context.s3 import S3Archive
 from pybuild.context.tar import StandardInput, TarFile
 from pybuild.errors import ContextError
 from pybuild.events import Emit, ignore
@@ -29,7 +29,6 @@ class _Asked:
 
     request: BuildRequest
     stdin: BinaryIO
-    s3: S3Options
     emit: Emit
 
     @property
@@ -58,7 +57,7 @@ def _standard_input(asked: _Asked) -> ContextSource:
 
 
 def _s3(asked: _Asked) -> ContextSource:
-    return S3Archive.parse(asked.text, asked.s3, asked.sub_path)
+    return S3Archive.parse(asked.text, asked.request.s3, asked.sub_path)
 
 
 def _git(asked: _Asked) -> ContextSource:
@@ -106,20 +105,18 @@ def source_for(
     request: BuildRequest,
     stdin: BinaryIO,
     *,
-    s3: S3Options = AWS,
     emit: Emit = ignore,
 ) -> ContextSource:
     """The source of a request's context, chosen by how it is written.
 
     Args:
-        request: Its context, sub-path and git options count.
+        request: Its context, sub-path, git and S3 options count.
         stdin: Read only where the context is standard input.
-        s3: Where S3 objects are.
         emit: Gets warnings about what a context leaves out.
 
     Raises:
         ContextError: The form is not known or not supported yet.
     """
-    asked = _Asked(request, stdin, s3, emit)
+    asked = _Asked(request, stdin, emit)
     make = next(make for pattern, make in _FORMS if pattern.match(request.context))
     return make(asked)

@@ -261,12 +261,12 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Dockerfile:
-    """A parsed Dockerfile.
+    r"""A parsed Dockerfile.
 
     Attributes:
         file: Its name as the user knows it.
         lines: Its text, for excerpts; line n is ``lines[n - 1]``.
-        escape: The escape character, ``\\`` or a back-tick.
+        escape: The escape character, ``\`` or a back-tick.
         directives: The parser directives at its head, by lower-case name.
         global_args: ARGs before the first FROM.
         stages: At least one.

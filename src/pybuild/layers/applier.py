@@ -204,7 +204,7 @@ class Applier:
                 parent_fd, path, lambda: os.mknod(entry.name, mode, device, dir_fd=parent_fd)
             )
         except PermissionError as error:
-            self._attributes.warn_once("devices cannot be made here", entry, error.strerror)
+            self._attributes.warn_once("devices cannot be made here", entry, str(error.strerror))
             return
         self._attributes.apply_special(parent_fd, entry.name, entry)
 

@@ -38,7 +38,7 @@ class Attributes:
         try:
             path = b"/proc/self/fd/%d" % fd  # the one way to chmod what O_PATH holds
             mode = self._own(entry, entry.mode, lambda: os.chown(path, entry.uid, entry.gid))
-            os.chmod(path, mode)
+            os.chmod(path, mode)  # noqa: PTH101 - a path in bytes
             self._set_xattrs(path, entry)
             os.utime(path, ns=(entry.mtime_ns, entry.mtime_ns))
         finally:
@@ -86,7 +86,7 @@ class Attributes:
         except OSError as error:
             if error.errno not in {errno.EPERM, errno.EINVAL}:  # EINVAL: not in the id map
                 raise
-            self.warn_once("owners cannot be set here", entry, error.strerror)
+            self.warn_once("owners cannot be set here", entry, str(error.strerror))
             return mode & ~_SET_ID  # never lend our own rights to a file meant for another
         return mode
 
@@ -98,4 +98,4 @@ class Attributes:
                 if error.errno not in _UNSUPPORTED:
                     raise
                 what = f"extended attributes {os.fsdecode(name)} cannot be set here"
-                self.warn_once(what, entry, error.strerror)
+                self.warn_once(what, entry, str(error.strerror))

@@ -79,10 +79,7 @@ class Beneath:
             return fd
         if path.count(b"/") >= _MAX_DEPTH:
             raise IntegrityError(f"{path[:80]!r}… is deeper than {_MAX_DEPTH} directories")
-        if self._has_openat2:
-            fd = _openat2(self._fds[b""], path)
-        else:
-            fd = self._walk(path)
+        fd = _openat2(self._fds[b""], path) if self._has_openat2 else self._walk(path)
         self._fds[path] = fd
         return fd
 

@@ -73,7 +73,7 @@ class ContentReader:
                 if not left and len(piece) < PIECE_BYTES:
                     break
         except OSError as error:
-            raise _changed(entry, error.strerror) from error
+            raise _changed(entry, str(error.strerror)) from error
         finally:
             os.close(fd)
         if left:
@@ -93,7 +93,7 @@ class ContentReader:
                     f"cannot read {path}: {error.strerror}",
                     hint="give this user the right to read it, or leave it out",
                 ) from error
-            raise _changed(entry, error.strerror) from error
+            raise _changed(entry, str(error.strerror)) from error
 
     def _forget(self) -> None:
         if self._fd >= 0:

@@ -35,7 +35,7 @@ def places(repository: Repository, mirrors: Sequence[Mirror]) -> tuple[Repositor
         for mirror in mirrors
         if canonical_host(mirror.registry) == wanted
     ]
-    return (*dict.fromkeys(found), repository)
+    return tuple(dict.fromkeys((*found, Repository(wanted, repository.path))))
 
 
 def _below(prefix: str, path: str) -> str:

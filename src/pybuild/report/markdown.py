@@ -12,7 +12,7 @@ _TICKS = re.compile(r"`+")
 
 def code(text: str, limit: int = 200) -> str:
     """A code span, also fit for a table cell."""
-    flat = clip(one_line(text), limit).strip()
+    flat = clip(one_line(text[: 2 * limit]), limit).strip()
     if not flat:
         return ""
     ticks = _fence(flat, shortest=1)

@@ -106,8 +106,8 @@ def _what_failed(error: PybuildError) -> str:
 
 
 def _bounded(lines: Iterable[str]) -> str:
-    flat = [clip(part, _MAX_LINE * 2) for line in lines for part in parts(line)]
-    return "\n".join(flat[-_MAX_LINES:])
+    flat = [part for line in list(lines)[-_MAX_LINES:] for part in parts(line)]
+    return "\n".join(clip(part, _MAX_LINE * 2) for part in flat[-_MAX_LINES:])
 
 
 def _more(count: int, what: str) -> str:

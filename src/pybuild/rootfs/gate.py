@@ -31,6 +31,11 @@ class Gate:
                 self._writers -= 1
                 self._changed.notify_all()
 
+    def wait_for_run(self) -> None:
+        """Return when no command is running."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._running)
+
     @contextmanager
     def running(self) -> Iterator[None]:
         """Run a command with a tree as the root."""

@@ -1,4 +1,4 @@
-# ruff: noqa: PTH101, PTH102, PTH103, PTH113, PTH118, PTH119 - paths in images are bytes, which pathlib does not take
+# ruff: noqa: PTH112, PTH208, PTH101, PTH102, PTH103, PTH113, PTH118, PTH119 - paths in images are bytes, which pathlib does not take
 """Run in our own root: for default container rights, where nothing can be mounted.
 
 A stage's tree lies below ``/pybuild/stages``. For a RUN its top-level names are renamed into ``/``
@@ -51,6 +51,7 @@ class InplaceRootfs:
         self._take_place()
         sys.dont_write_bytecode = True  # our own files must not change, not even by ourselves
         syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
+        self._closing.callback(self.gate.wait_for_run)
         self.starter = self._closing.enter_context(Starter(emit, hide=True))
 
     def stage(self, name: str) -> InplaceTree:
@@ -75,7 +76,7 @@ class InplaceRootfs:
             return self.starter.run(spec, on_line)
 
     def close(self) -> None:
-        """End the starter; a RUN on another thread is killed, parks its tree and fails.
+        """End the starter; a RUN on another thread is killed, fails, and has parked its tree.
 
         Trees stay: the container is thrown away sooner than they could be deleted. The next
         build in it removes them.

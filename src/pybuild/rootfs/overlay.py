@@ -43,7 +43,7 @@ class OverlayRootfs:
         trees.mkdir(parents=True, exist_ok=True)
         self._place = Path(tempfile.mkdtemp(dir=trees)).resolve()
         self._closing.callback(shutil.rmtree, self._place)
-        self.starter = self._closing.enter_context(Starter(emit, hide=True))
+        self.starter = Starter(emit, hide=True)
         self._stages: list[OverlayTree] = []
 
     def stage(self, name: str) -> OverlayTree:
@@ -64,7 +64,8 @@ class OverlayRootfs:
         return self.starter.run(spec, on_line)
 
     def close(self) -> None:
-        """Unmount and delete all trees, end the starter; idempotent."""
+        """End the starter, unmount and delete all trees; idempotent; no RUN may be running."""
+        self.starter.close()
         while self._stages:
             self._stages.pop().close()
         self._closing.close()

@@ -1,9 +1,10 @@
-# ruff: noqa: PTH102, PTH104, PTH106, PTH118, PTH119, PTH120 - paths in images are bytes, which pathlib does not take
+# ruff: noqa: PTH103, PTH104, PTH106, PTH118, PTH119, PTH120 - paths in images are bytes, which pathlib does not take
 """Trees take turns in the root: ours goes aside, a stage's comes in, and back again."""
 
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -67,10 +68,18 @@ def _park(layout: Layout, tree: bytes, before: dict[int, bytes], after: dict[int
             if os.path.lexists(moved_to):
                 os.rename(moved_to, point)
     except (OSError, activation.BlockedError) as error:
+        _clear(layout, pins)
         raise IntegrityError(
             f"the command left a tree that cannot be moved out of the root: {error}",
             hint="look for a command that renames mounted directories or writes to /pybuild",
         ) from error
+
+
+def _clear(layout: Layout, pins: frozenset[bytes]) -> None:
+    """Free the root of a tree that is lost, so that our own can come back."""
+    os.makedirs(layout.temporary, exist_ok=True)
+    lost = tempfile.mkdtemp(prefix=b"lost-", dir=layout.temporary)
+    activation.move(activation.plan(activation.lister(layout.root), pins), layout.root, lost)
 
 
 def _renamed(before: dict[int, bytes], after: dict[int, bytes]) -> set[tuple[bytes, bytes]]:

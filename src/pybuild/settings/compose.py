@@ -17,11 +17,12 @@ from pybuild.request import (
     HookOptions,
     Mirror,
     RegistryOptions,
+    S3Options,
 )
 from pybuild.settings.exports import read_caches, read_outputs
 from pybuild.settings.place import Place
 from pybuild.settings.table import OPTIONS
-from pybuild.settings.values import Values
+from pybuild.settings.values import Values, truth
 
 EPOCH = "SOURCE_DATE_EPOCH"
 _HUB_NAMES = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
@@ -103,6 +104,7 @@ def compose(values: Values, place: Place) -> Prepared:
         git=GitOptions(
             values.text("git-branch"), values.text("git-token"), values.text("git-user")
         ),
+        s3=_s3(place),
         hook=_hook(values),
         dry_run=values.flag("dry-run"),
     )
@@ -254,6 +256,15 @@ def _host(text: str) -> str:
 
 def _canonical(host: str) -> str:
     return DOCKER_HUB if host in _HUB_NAMES else host
+
+
+def _s3(place: Place) -> S3Options:
+    force = place.env.get("S3_FORCE_PATH_STYLE") or "false"
+    return S3Options(
+        endpoint=place.env.get("S3_ENDPOINT", ""),
+        region=place.env.get("AWS_REGION", ""),
+        force_path_style=truth(force, "S3_FORCE_PATH_STYLE"),
+    )
 
 
 def _hook(values: Values) -> HookOptions:

@@ -17,9 +17,10 @@ _BUFFER_BYTES = 1 << 20
 
 
 def verified(source: io.FileIO, descriptor: Descriptor) -> BinaryIO:
-    """Wrap a file: the read that gives its last bytes, or finds too few, raises where they are wrong.
+    """Wrap a file so that reading its last bytes, or missing them, raises where they are wrong.
 
-    Closing the result closes the source. It cannot seek.
+    Closing the result closes the source. It cannot seek. Whoever stops before the end has checked
+    nothing.
     """
     return io.BufferedReader(_VerifiedFile(source, descriptor), _BUFFER_BYTES)
 

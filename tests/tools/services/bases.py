@@ -136,7 +136,8 @@ def alpine_recipe() -> str:
     )
     return (
         "FROM debian:bookworm-slim\n"
-        "RUN apt-get -qq update && apt-get -qq -y --no-install-recommends install ca-certificates netbase tzdata wget"
+        "RUN apt-get -qq update"
+        " && apt-get -qq -y --no-install-recommends install ca-certificates netbase tzdata wget"
         " && rm -rf /var/log/*.log /var/log/apt /var/cache/apt/*.bin\n"
         f"{settings}"
         "COPY apk addgroup adduser /usr/local/sbin/\n"

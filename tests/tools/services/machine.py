@@ -16,6 +16,9 @@ PACKAGES = (
     "docker-registry", "git", "iptables", "uidmap",
 )  # fmt: skip
 
+# Others, such as `find-links`, may name folders of this machine.
+PIP_OPTIONS = {"cert", "extra-index-url", "index-url", "proxy", "trusted-host"}
+
 
 def cache() -> Path:
     """The folder that outlives a test run."""
@@ -83,15 +86,13 @@ def apt_options() -> str:
 
 
 def pip_options() -> str:
-    """The machine's own settings of pip, from files and environment, as a configuration file.
-
-    `find-links` is left out: it names a folder of this machine.
-    """
+    """Where the machine's pip finds packages, from files and environment, as a configuration file."""
     options = {}
     for line in output("python3", "-m", "pip", "config", "list").splitlines():
         name, _, value = line.partition("=")
-        options[name.rpartition(".")[2]] = value.strip("'")
-    options.pop("find-links", None)
+        option = name.rpartition(".")[2]
+        if option in PIP_OPTIONS:
+            options[option] = value.strip("'")
     return "[global]\n" + "".join(f"{name} = {value}\n" for name, value in options.items())
 
 

@@ -1,5 +1,6 @@
 """Two real registries on the loopback address: one open, one that wants a password."""
 
+import os
 import subprocess
 import time
 import urllib.error
@@ -37,8 +38,9 @@ class Registry:
         return self.folder / "log"
 
 
-OPEN = Registry("open", 15000, private=False)
-PRIVATE = Registry("private", 15001, private=True)
+PORT = int(os.environ.get("PYBUILD_TEST_PORT", "15000"))
+OPEN = Registry("open", PORT, private=False)
+PRIVATE = Registry("private", PORT + 1, private=True)
 
 
 def ensure_registries() -> None:
@@ -46,6 +48,10 @@ def ensure_registries() -> None:
     for registry in (OPEN, PRIVATE):
         if not answers(registry):
             start(registry)
+        if not registry.log.exists():
+            raise SystemExit(
+                f"{registry.host} is a registry of another cache folder; set PYBUILD_TEST_PORT"
+            )
 
 
 def start(registry: Registry) -> None:

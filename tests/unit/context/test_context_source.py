@@ -7,18 +7,19 @@ import pytest
 
 from pybuild.context.git import GitRepository
 from pybuild.context.local import LocalDirectory
-from pybuild.context.s3 import S3Archive, S3Options
+from pybuild.context.s3 import S3Archive
 from pybuild.context.source import source_for
 from pybuild.context.tar import StandardInput, TarFile
 from pybuild.errors import ContextError
-from pybuild.request import BuildRequest, GitOptions
+from pybuild.request import BuildRequest, GitOptions, S3Options
 
 URL_FORM = "an archive at a URL (a git repository's URL ends with .git)"
 
 
 def source(context: str, **more):
-    request = BuildRequest(context=context, state_dir=Path("/state"), now_s=0, **more)
-    return source_for(request, io.BytesIO(b""), s3=S3Options(endpoint="http://store"))
+    store = S3Options(endpoint="http://store")
+    request = BuildRequest(context=context, state_dir=Path("/state"), now_s=0, s3=store, **more)
+    return source_for(request, io.BytesIO(b""))
 
 
 @pytest.mark.parametrize(

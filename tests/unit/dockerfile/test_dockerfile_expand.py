@@ -12,6 +12,7 @@ ENV = {
     "glob": "()[]{}^$.*?|\\x",
     "lines": "a\nb",
     "wild": "*/",
+    "back": "\\*x",
     "ö": "o",
 }
 
@@ -51,6 +52,8 @@ ENV = {
         ("${s%%b*} ${s%} ${s%%x}", "foo foobarbaz foobarbaz"),
         ("${nope#a} ${nope%a}", " "),
         ("${s#${nope:-foo}}", "barbaz"),
+        # In quotes an escape is only one before a quote, a dollar or itself: here it is data.
+        (r'${back#"\*"} ${back#\\\*} ${back#\*}', r"*x x \*x"),
         (r"${glob#()[]{\}^$.\*\?|\\}", "x"),
         # The spec on ${variable/pattern/replacement}: "replace the first occurrence", "//" all
         ("${s/ba/X} ${s//ba/X} ${s//ba/}", "fooXrbaz fooXrXz foorz"),

@@ -7,7 +7,7 @@ import pytest
 from pybuild.errors import UsageError
 from pybuild.oci.platform import Platform
 from pybuild.oci.reference import Reference, Repository
-from pybuild.request import Credential, GitOptions, HookOptions, Mirror, Output
+from pybuild.request import Credential, GitOptions, HookOptions, Mirror, Output, S3Options
 from pybuild.settings import argv
 from pybuild.settings.compose import compose
 from pybuild.settings.option import Kind
@@ -326,6 +326,13 @@ def test_proxies_by_lower_case_name():
     env = {"HTTP_PROXY": "http://a", "http_proxy": "http://b", "NO_PROXY": "c"}
 
     assert request(env=env).registries.proxies == (("http_proxy", "http://b"), ("no_proxy", "c"))
+
+
+def test_the_store_of_s3_contexts():
+    env = {"S3_ENDPOINT": "http://m:9000", "AWS_REGION": "eu-1", "S3_FORCE_PATH_STYLE": "true"}
+
+    assert request(env=env).s3 == S3Options("http://m:9000", "eu-1", force_path_style=True)
+    assert request().s3 == S3Options()
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,11 @@ def template(image: str) -> str:
 
 
 def _variable(option: Option) -> str:
-    value = f'"$[[ inputs.{option.gitlab} ]]"'
+    # GitLab takes no boolean for a variable, and a value that is one input alone keeps its type
+    # (gitlabhq lib/gitlab/ci/config/entry/variable.rb, interpolation/template.rb): the space,
+    # which nothing reads, makes a text of it.
+    space = " " if option.kind is Kind.FLAG else ""
+    value = f'"$[[ inputs.{option.gitlab} ]]{space}"'
     if option.name != "pre-build":
         return f"    {option.variable}: {value}\n"
     # GitLab would expand a shell's own variables to nothing.

@@ -1,0 +1,42 @@
+"""Start the program with what a caller's environment may lack.
+
+Nothing here may depend on the image's ENV: `docker run -e`, Kubernetes and CI runners replace
+it at will.
+"""
+
+import os
+import sys
+from collections.abc import MutableMapping
+from pathlib import Path
+
+PROGRAMS = "/pybuild/bin"
+TEMPORARY = "/pybuild/tmp"
+CA_BUNDLE = Path("/pybuild/own/kaniko/ssl/certs/ca-certificates.crt")
+CA_BUNDLE_COPY = "/pybuild/ssl/certs/ca-certificates.crt"
+CA_VARIABLES = ("SSL_CERT_FILE", "GIT_SSL_CAINFO", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE")
+
+
+def complete(environ: MutableMapping[str, str]) -> None:
+    """Add what the program and its git need, and leave alone what the caller chose."""
+    path = environ.get("PATH", "")
+    if PROGRAMS not in path.split(":"):
+        environ["PATH"] = f"{PROGRAMS}:{path}".rstrip(":")
+
+    # /tmp is a link that is set aside during a build, when another image's /tmp stands there.
+    environ.setdefault("TMPDIR", TEMPORARY)
+
+    # The libraries' defaults lead to CA_BUNDLE. One bundle for all when the caller names one,
+    # and ours when a mount has hidden it.
+    bundle = environ.get("SSL_CERT_FILE")
+    if bundle is None and not CA_BUNDLE.exists():
+        bundle = CA_BUNDLE_COPY
+    if bundle is not None:
+        for name in CA_VARIABLES:
+            environ.setdefault(name, bundle)
+
+
+if __name__ == "__main__":
+    complete(os.environ)
+    from pybuild.cli.main import main
+
+    sys.exit(main())
