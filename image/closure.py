@@ -91,10 +91,8 @@ def close_paths(content: bytes) -> bytes:
         (b"/usr/bin/", b"/pybuild/"),
         (b"/usr/share/", b"/pybuild/s/"),
         (b"/lib/" + folder + b"/", nowhere),
-        (
-            b"\0/lib/\0",
-            b"\0/sys/\0",
-        ),  # the loader's last resort; the kernel's own tree has no library
+        # The loader's last resort; the kernel's own tree has no library.
+        (b"\0/lib/\0", b"\0/sys/\0"),
     ):
         if len(old) != len(new):
             raise AssertionError(f"{old!r} and {new!r} differ in length")

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+from image.closure import close_paths
 from image.layout import PREFIX, Layout
 from image.programs import GIT_CONFIG
 
@@ -35,13 +36,13 @@ PROGRAMS = {
 
 CA_BUNDLE = "ssl/certs/ca-certificates.crt"
 
-# What /etc/NAME is called after `closure.close_paths`.
+# What the image's files of these names would be asked for.
 CONFIGURATION = {
-    "tch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",  # nsswitch.conf
-    "wd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",  # passwd
-    "p": "root:x:0:\nnogroup:x:65534:\n",  # group
-    "onfig": GIT_CONFIG,  # gitconfig
-    "ssl/openssl.cnf": "",
+    "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
+    "/etc/passwd": ("root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"),
+    "/etc/group": "root:x:0:\nnogroup:x:65534:\n",
+    "/etc/gitconfig": GIT_CONFIG,
+    "/usr/lib/ssl/openssl.cnf": "",
 }
 
 # Says to the in-place backend that this root is ours to rearrange.
@@ -64,7 +65,8 @@ def make_root(layout: Layout) -> None:
 
     make_certificates(layout)
     for name, text in CONFIGURATION.items():
-        (layout.prefix / name).write_text(text)
+        closed = close_paths(name.encode()).decode()
+        (layout.out / closed.lstrip("/")).write_text(text)
     (layout.prefix / MARKER).write_text("The root of this container belongs to pybuild.\n")
 
 

@@ -64,8 +64,8 @@ def build(request: BuildRequest, emit: Emit, stdin: BinaryIO) -> BuildResult:
     with _prepared(request, emit, stdin) as job:
         done = execute(job)
         image = _image(request, job, done)
-        with job.tools.progress.vertex("exporting to image"):
-            for output in request.outputs:
+        for output in request.outputs:
+            with job.tools.progress.vertex(f"exporting to {output.kind} {output.destination}"):
                 _export(image, output, request.tags, job.tools)
         if request.push:
             deliver.push(image, request.tags, job.tools)

@@ -1,6 +1,7 @@
 """What the end-to-end tests share: the action image in plain containers, registries, a git host
 and an S3 server."""
 
+import os
 import secrets
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -73,10 +74,11 @@ def run_image(image) -> RunImage:
         command += [] if workdir is None else ["--workdir", workdir]
         for source, target in (mounts or {}).items():
             command += ["--volume", f"{source}:{target}"]
-        for name, value in (env or {}).items():
-            command += ["--env", f"{name}={value}"]
+        for name in env or {}:
+            command += ["--env", name]  # by name, as runners do: a value stays out of argv
         return subprocess.run(
             [*command, image, *arguments],
+            env={**os.environ, **(env or {})},
             check=False,
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
@@ -90,10 +92,10 @@ def run_image(image) -> RunImage:
 
 @pytest.fixture
 def git_http(tmp_path) -> Iterator[GitServer]:
-    """A git host with the token ``git-token``; it serves the bare repositories in ``root``."""
+    """A git host that wants a token; it serves the bare repositories in ``root``."""
     root = tmp_path / "git"
     root.mkdir()
-    with GitServer(root, token="git-token") as server:
+    with GitServer(root, token=secrets.token_hex(16)) as server:
         yield server
 
 

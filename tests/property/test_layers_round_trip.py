@@ -7,18 +7,19 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tools.layer_samples import OWN, S, fail, walk
 
 from pybuild.layers.apply import apply_layer
 from pybuild.layers.compression import GZIP, ZSTD
 from pybuild.layers.pack import pack
 from pybuild.store.blobs import LayoutStore
 from pybuild.tree.entry import BytesContent, Entry, Item, Kind
+from tools.layer_samples import OWN, S, fail, walk
 
 names = st.binary(min_size=1, max_size=120).filter(
     lambda name: name not in {b".", b".."} and not set(name) & {0, 0x2F} and name[:4] != b".wh."
 )
-files = st.tuples(st.just(Kind.FILE), st.binary(max_size=2000), st.integers(0, 0o7777))
+modes = st.integers(0, 0o7777).map(lambda mode: mode | 0o400)  # the test reads them back
+files = st.tuples(st.just(Kind.FILE), st.binary(max_size=2000), modes)
 links = st.tuples(
     st.just(Kind.SYMLINK),
     st.binary(min_size=1, max_size=300).filter(lambda target: 0 not in target),

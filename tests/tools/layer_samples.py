@@ -1,5 +1,8 @@
 """Layers made by hand for the tests, and trees as they really are."""
 
+# Paths of images are bytes, which pathlib cannot hold.
+# ruff: noqa: PTH115, PTH118, PTH123, PTH208
+
 import gzip
 import os
 import stat
@@ -46,7 +49,9 @@ def apply_members(root, *members, **options):
 
 
 def fail(message):
-    raise AssertionError(message)
+    """Take no warning but that owners cannot be set, which only root can do."""
+    if OWN["uid"] == 0 or not message.startswith("owners cannot be set here"):
+        raise AssertionError(message)
 
 
 def walk(root):

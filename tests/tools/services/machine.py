@@ -4,6 +4,7 @@ folder on it."""
 import contextlib
 import fcntl
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,7 +44,11 @@ def output(*command: str | Path) -> str:
 
 def ensure_packages() -> None:
     """Install the packages that are missing, without starting what they would start."""
-    missing = [name for name in PACKAGES if not is_installed(name)]
+    missing = [
+        name
+        for name in PACKAGES
+        if not is_installed(name) and not (name == "docker.io" and shutil.which("dockerd"))
+    ]
     if not missing:
         return
 
@@ -86,7 +91,7 @@ def apt_options() -> str:
 
 
 def pip_options() -> str:
-    """Where the machine's pip finds packages, from files and environment, as a configuration file."""
+    """Where the machine's pip finds packages, as a configuration file."""
     options = {}
     for line in output("python3", "-m", "pip", "config", "list").splitlines():
         name, _, value = line.partition("=")

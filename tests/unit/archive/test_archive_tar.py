@@ -25,14 +25,15 @@ def python_tar(*members, format=tarfile.PAX_FORMAT):  # noqa: A002 - tarfile's w
     return buffer.getvalue()
 
 
-def raw(
-    name=b"x", typeflag=b"0", size=b"%011o\0" % 0, link=b"", uid=b"0000000\0", body=b"", **over
-):
-    fields = {"mode": b"0000644\0", "mtime": b"%011o\0" % 0, "magic": b"ustar\x0000", **over}
+NUMBER = b"0000000\0"
+ZERO = b"00000000000\0"
+
+
+def raw(name=b"x", typeflag=b"0", *, size=ZERO, link=b"", uid=NUMBER, mtime=ZERO, body=b""):
     block = bytearray(512)
     for offset, value in (
-        (0, name), (100, fields["mode"]), (108, uid), (116, b"0000000\0"), (124, size),
-        (136, fields["mtime"]), (148, b" " * 8), (156, typeflag), (157, link), (257, fields["magic"]),
+        (0, name), (100, b"0000644\0"), (108, uid), (116, NUMBER), (124, size),
+        (136, mtime), (148, b" " * 8), (156, typeflag), (157, link), (257, b"ustar\x0000"),
     ):  # fmt: skip
         block[offset : offset + len(value)] = value
     block[148:156] = b"%06o\0 " % sum(block)

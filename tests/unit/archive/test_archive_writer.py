@@ -50,11 +50,16 @@ def test_python_reads_the_same(entry):
 
 
 def test_the_bytes_of_a_plain_header():
-    data = writer.header(Entry(b"etc/x", Kind.FILE, 0o644, 1, 2, 3_999_999_999, size=5))
-    assert data[:108] == b"etc/x".ljust(100, b"\0") + b"0000644\0"
-    assert data[108:157] == b"0000001\00000002\000000000005\000000000003\0010153\0 0"
-    assert data[257:345] == b"ustar\x0000" + bytes(64) + b"0000000\00000000\0"
-    assert not any(data[345:])
+    fields = [
+        b"etc/x".ljust(100, b"\0"),
+        *(b"0000644\0", b"0000001\0", b"0000002\0", b"00000000005\0", b"00000000003\0"),
+        b" " * 8 + b"0" + bytes(100),
+        b"ustar\x0000" + bytes(64) + b"0000000\0" * 2 + bytes(167),
+    ]
+    expected = b"".join(fields)
+    checksum = b"%06o\0 " % sum(expected)
+    expected = expected[:148] + checksum + expected[156:]
+    assert writer.header(Entry(b"etc/x", Kind.FILE, 0o644, 1, 2, 3_999_999_999, 5)) == expected
 
 
 def test_a_size_beyond_eight_gigabytes_is_a_record():

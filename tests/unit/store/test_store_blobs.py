@@ -31,7 +31,8 @@ def names(root):
     return sorted(str(path.relative_to(root)) for path in root.rglob("*"))
 
 
-def test_the_directory_is_an_oci_layout(store, root):
+def test_the_directory_is_an_oci_layout(root):
+    LayoutStore(root)
     assert names(root) == ["blobs", "blobs/sha256", "index.json", "oci-layout"]
     assert (root / "oci-layout").read_bytes() == b'{"imageLayoutVersion":"1.0.0"}'
     assert json.loads((root / "index.json").read_bytes())["manifests"] == []
@@ -61,24 +62,37 @@ def test_another_process_sees_the_blob_and_adds_its_own(store, root):
     assert store.open(second).read() == b"one"
 
 
-def test_a_writer_that_does_not_commit_leaves_nothing(store, root):
-    before = names(root)
-    with pytest.raises(RuntimeError), store.writer() as writer:
-        writer.write(b"half")
-        raise RuntimeError
+def fail_within(store):
     with store.writer() as writer:
         writer.write(b"half")
-    with (
-        pytest.raises(IntegrityError, match="a blob of 4 bytes is sha256:"),
-        store.writer() as writer,
-    ):
+        raise RuntimeError
+
+
+def commit_wrong(store):
+    with store.writer() as writer:
         writer.write(b"half")
         writer.commit("application/x", sha256_of(b"whole"))
+
+
+def test_a_writer_that_does_not_commit_leaves_nothing(store, root):
+    before = names(root)
+    with pytest.raises(RuntimeError):
+        fail_within(store)
+    with store.writer() as writer:
+        writer.write(b"half")
     assert names(root) == before
 
 
-def damage(path, data):
-    path.write_bytes(data)
+def test_bytes_that_are_not_expected_leave_nothing(store, root):
+    before = names(root)
+    with pytest.raises(IntegrityError, match=r"a blob of 4 bytes is sha256:.*, expected sha256:"):
+        commit_wrong(store)
+    assert names(root) == before
+
+
+def read_all(blob, size):
+    while blob.read(size):
+        pass
 
 
 @pytest.mark.parametrize(
@@ -95,8 +109,7 @@ def test_a_damaged_blob_is_found_out_when_it_is_read(store, data, how, size):
     descriptor = store.add(DATA, "application/x")
     store.path(descriptor.digest).write_bytes(data)
     with store.open(descriptor) as blob, pytest.raises(IntegrityError, match=how):
-        while blob.read(size):
-            pass
+        read_all(blob, size)
 
 
 def test_a_descriptor_with_a_wrong_size_is_found_out(store):
@@ -121,7 +134,7 @@ def test_a_damaged_blob_is_replaced_when_it_is_made_again(store):
 
 
 def test_a_missing_blob_is_named(store):
-    with pytest.raises(StateError, match="the blob sha256:.* is not in the store"):
+    with pytest.raises(StateError, match=r"the blob sha256:.* is not in the store"):
         store.open(Descriptor("application/x", sha256_of(b"x"), 1))
 
 
@@ -149,7 +162,7 @@ def test_a_disk_that_refuses_is_said_with_what_to_do(store, root, monkeypatch, n
 
     before = names(root)
     monkeypatch.setattr(os, "write", refuse)
-    with pytest.raises(StateError, match=f"cannot write .*: {os.strerror(number)}") as caught:
+    with pytest.raises(StateError, match=rf"cannot write .*: {os.strerror(number)}") as caught:
         store.add(b"data", "application/x")
     assert hint in caught.value.hint
     assert names(root) == before
@@ -157,5 +170,5 @@ def test_a_disk_that_refuses_is_said_with_what_to_do(store, root, monkeypatch, n
 
 def test_a_store_that_cannot_be_made_is_a_state_error(tmp_path):
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(StateError, match="cannot make the blob store .*/file/x"):
+    with pytest.raises(StateError, match=r"cannot make the blob store .*/file/x"):
         LayoutStore(tmp_path / "file" / "x")

@@ -5,13 +5,13 @@ import json
 import tarfile
 
 import pytest
-from tools.images import describe
 
 from pybuild.errors import IntegrityError, StateError
 from pybuild.oci import media
 from pybuild.oci.manifest import Descriptor, Manifest
 from pybuild.oci.reference import Reference
 from pybuild.store.export import ExportImage, export_docker, export_oci
+from tools.images import describe
 
 LAYERS = [b"first layer", b"second layer" * 1000]
 CONFIG = b'{"config":{}}'
@@ -147,6 +147,18 @@ def test_nothing_half_written_is_left(tmp_path, kind, source, existing):
         assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
+def test_a_layout_is_what_it_was_when_another_image_fails(tmp_path):
+    write("oci directory", tmp_path / "image")
+    before = contents(tmp_path / "image")
+    fine, damaged = sorted([b"one", b"two"], key=hex_of)  # blobs are written in this order
+    image = ExportImage(
+        MANIFEST_BLOB, MANIFEST, CONFIG_BLOB, CONFIG, (describe(fine), describe(damaged))
+    )
+    with pytest.raises(IntegrityError, match="expected"):
+        export_oci(image, tmp_path / "image", tar=False, tags=(), open_blob=lambda _: iter([fine]))
+    assert contents(tmp_path / "image") == before
+
+
 def test_a_layout_gets_the_new_image_as_its_only_one(tmp_path):
     write("oci directory", tmp_path / "image", tags=())
     write("oci directory", tmp_path / "image", tags=TAGS[:1])
@@ -171,7 +183,7 @@ def test_a_directory_with_other_files_is_left_alone(tmp_path):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_destination_below_a_file_is_a_state_error(tmp_path, kind):
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(StateError, match="cannot write .*/file/image"):
+    with pytest.raises(StateError, match=r"cannot write .*/file/image"):
         write(kind, tmp_path / "file" / "image")
 
 
