@@ -1,6 +1,7 @@
 """A private branch behind a token, and an artefact that the pre-build hook makes."""
 
 import contextlib
+import gzip
 import threading
 from pathlib import Path
 
@@ -40,8 +41,8 @@ def watched_command_lines(secret):
         thread.join()
 
 
-def holds(data, secret):
-    return secret.encode() in data
+def unpacked(data):
+    return gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
 
 
 @pytest.mark.parametrize("where", ["shell", "image"])
@@ -82,11 +83,9 @@ def test_the_hook_makes_what_the_dockerfile_copies_from_a_private_branch(
     assert any(request.authorization for request in git_http.requests), "the token was sent"
     everything = tmp_path / "pushed"
     images.crane(config, "pull", "--format=oci", destination, str(everything))
-    exported = images.crane(config, "export", destination, "-")
-    assert git_http.token not in exported
-    blobs = [path.read_bytes() for path in everything.rglob("*") if path.is_file()]
-    assert blobs
-    assert not [data for data in blobs if holds(data, git_http.token)]
+    blobs = [unpacked(path.read_bytes()) for path in everything.rglob("*") if path.is_file()]
+    assert any(b"made by" in data for data in blobs), "the layers' files are looked through"
+    assert not [data for data in blobs if git_http.token.encode() in data]
 
 
 def test_a_failing_hook_fails_the_build_with_its_own_status(

@@ -54,7 +54,7 @@ def flags(target):
     ]
 
 
-@pytest.mark.parametrize(("target", "count"), [("base", 9), ("", 3)])
+@pytest.mark.parametrize(("target", "count"), [("base", 8), ("", 3)])
 def test_the_same_dockerfile_gives_the_same_layers_in_place_and_by_overlay(
     run_image, project, tmp_path, target, count
 ):

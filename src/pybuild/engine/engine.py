@@ -145,9 +145,8 @@ class _Run:
     def _step(self, stage: StagePlan, place: int, step: Step, live: LiveStage) -> None:
         began_s = self._tools.progress.now_s()
         with self._tools.progress.vertex(step.title) as vertex:
-            items = self._items(step, live, vertex)
-            packed = self._layer(items, step)
-            live.add(packed, items)
+            packed = self._layer(self._items(step, live, vertex), step)
+            live.add(packed)
         created = rfc3339(self._job.inputs.times.now)
         live.created.append(created)
         seconds = self._tools.progress.now_s() - began_s

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from pybuild.engine.tools import Tools
 from pybuild.layers.apply import apply_items, apply_layer
@@ -33,17 +33,10 @@ class LiveStage:
     tree: StageTree
     index: TreeIndex = field(default_factory=TreeIndex)
 
-    def add(self, packed: PackedLayer, items: Sequence[Item]) -> None:
-        """Take a new layer into the chain and the index.
-
-        The index records times as they stand on disk, where ``--rewrite-timestamp`` has changed
-        those of the layer: else the next step would find every file of this one changed.
-        """
+    def add(self, packed: PackedLayer) -> None:
+        """Take a new layer into the chain and the index."""
         self.chain.append(ChainLayer(packed.descriptor, packed.diff_id))
-        self.index.apply(
-            replace(entry, mtime_ns=item.entry.mtime_ns)
-            for entry, item in zip(packed.entries, items, strict=True)
-        )
+        self.index.apply(packed.entries)
 
     def place(self, items: Sequence[Item], tools: Tools) -> None:
         """Write placed entries into the tree."""

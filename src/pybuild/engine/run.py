@@ -45,7 +45,12 @@ def run_step(
             excerpt=job.excerpt(step),
         )
     files = SourceFiles(stage.index, stage.tree.directory())
-    changed = changes(stage.index, stage.tree.candidates(), files.digest)
+    changed = changes(
+        stage.index,
+        stage.tree.candidates(),
+        files.digest,
+        clamp_s=job.inputs.times.rewrite_to,
+    )
     return _items((*made, *changed), files)
 
 

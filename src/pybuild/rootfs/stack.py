@@ -31,7 +31,7 @@ class Stack:
         place.mkdir()
         self._directory = os.open(place, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self._viewed = False
-        for name in ("0", "merged", "work"):
+        for name in ("0", "merged", "below", "work"):
             (place / name).mkdir()
         self.base.chmod(0o755)  # an image's root, whatever our umask
 
@@ -79,12 +79,12 @@ class Stack:
         if self._count <= 2:  # noqa: PLR2004 - the base and one more
             yield self.base
             return
-        self._drop_view()
-        self._mount(self._count - 1, writable=False)
+        # On a mount point of its own: the view that somebody reads from must go on.
+        self._mount(self._count - 1, writable=False, at="below")
         try:
-            yield self._place / "merged"
+            yield self._place / "below"
         finally:
-            syscalls.umount(str(self._place / "merged"), syscalls.MNT_DETACH)
+            syscalls.umount(str(self._place / "below"), syscalls.MNT_DETACH)
 
     def close(self) -> None:
         """Unmount and delete."""
@@ -97,7 +97,7 @@ class Stack:
             syscalls.umount(str(self._place / "merged"), syscalls.MNT_DETACH)
             self._viewed = False
 
-    def _mount(self, lowers: int, *, writable: bool) -> None:
+    def _mount(self, lowers: int, *, writable: bool, at: str = "merged") -> None:
         here = f"/proc/self/fd/{self._directory}"
         names = ":".join(f"{here}/{number}" for number in reversed(range(lowers)))
         options = f"lowerdir={names},{OPTIONS}"
@@ -109,7 +109,7 @@ class Stack:
                 f"a stage of {lowers} directories is more than one overlay mount can name",
                 hint="join RUN instructions, or build with --rootfs inplace",
             )
-        syscalls.mount("overlay", str(self._place / "merged"), "overlay", flags, options)
+        syscalls.mount("overlay", str(self._place / at), "overlay", flags, options)
 
 
 def _copy_root(source: Path, target: Path) -> None:

@@ -15,7 +15,11 @@ _NO_DEVICE = (0, 0)
 
 
 def changes(
-    recorded: Tree, candidates: Iterable[Candidate], hash_file: Callable[[bytes], bytes]
+    recorded: Tree,
+    candidates: Iterable[Candidate],
+    hash_file: Callable[[bytes], bytes],
+    *,
+    clamp_s: int | None = None,
 ) -> tuple[Entry, ...]:
     """The layer between a recorded tree and what candidates say of it now.
 
@@ -30,6 +34,8 @@ def changes(
             one that is left out is taken as unchanged.
         hash_file: The raw sha256 of a file of the tree as it is now, by path; called only where
             everything but the content is known to be equal.
+        clamp_s: Later times count as this one, on both sides: where the layer's times are
+            clamped, a directory whose time alone moved on is no change.
 
     Returns:
         Entries in bytewise order of their paths; of the names of one file the first is the file,
@@ -50,20 +56,25 @@ def changes(
         if candidate.entry is None:
             if recorded.get(path) is not None and covered.isdisjoint(ancestors(path)):
                 changed.append(Entry(path, Kind.WHITEOUT, mode=0))
-        elif _differs(recorded.get(path), candidate.entry, hash_file):
+        elif _differs(recorded.get(path), candidate.entry, hash_file, clamp_s):
             changed.append(candidate)
 
     return _with_hard_links(changed)
 
 
-def _differs(before: Entry | None, after: Entry, hash_file: Callable[[bytes], bytes]) -> bool:
+def _differs(
+    before: Entry | None,
+    after: Entry,
+    hash_file: Callable[[bytes], bytes],
+    clamp_s: int | None,
+) -> bool:
     if after.kind is Kind.CHARACTER_DEVICE and after.device == _NO_DEVICE:
         raise HostUnsupported(
             f"{ImagePath.parse(after.path)} is a character device 0:0, "
             "which layers use for deletions",
             hint="remove it in the same RUN",
         )
-    if before is None or _attributes(before) != _attributes(after):
+    if before is None or _attributes(before, clamp_s) != _attributes(after, clamp_s):
         return True
     if after.kind is not Kind.FILE or not after.size:
         return False
@@ -72,7 +83,7 @@ def _differs(before: Entry | None, after: Entry, hash_file: Callable[[bytes], by
     return not before.digest or hash_file(after.path) != before.digest
 
 
-def _attributes(entry: Entry) -> tuple[object, ...]:
+def _attributes(entry: Entry, clamp_s: int | None) -> tuple[object, ...]:
     # Linux has no mode of a symlink (lstat always says 0777), but tar headers carry any.
     mode = 0 if entry.kind is Kind.SYMLINK else entry.mode
     return (
@@ -81,7 +92,7 @@ def _attributes(entry: Entry) -> tuple[object, ...]:
         entry.uid,
         entry.gid,
         entry.size,
-        entry.mtime_s,
+        entry.mtime_s if clamp_s is None else min(entry.mtime_s, clamp_s),
         entry.device,
         entry.link,
         entry.xattrs,

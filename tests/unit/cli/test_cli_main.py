@@ -258,7 +258,12 @@ HEAVY = ("urllib3", "rich", "boto3", "botocore", "git", "actions_toolkit", "requ
 
 def python(*arguments, stdout=subprocess.PIPE):
     return subprocess.run(
-        [sys.executable, *arguments], stdout=stdout, stderr=subprocess.PIPE, text=True, check=False
+        [sys.executable, *arguments],
+        env={name: value for name, value in os.environ.items() if not name.startswith("PYBUILD_")},
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
     )
 
 

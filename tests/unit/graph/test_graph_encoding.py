@@ -27,7 +27,15 @@ def test_different_values_have_different_encodings(left, right):
 
 
 def test_values_that_joining_by_separators_would_confuse_are_told_apart():
-    confusable = [("a-b",), ("a", "b"), ("ab", ""), ("", "ab"), ("a", ("b",)), (("a",), "b"), ("a", None)]
+    confusable = [
+        ("a-b",),
+        ("a", "b"),
+        ("ab", ""),
+        ("", "ab"),
+        ("a", ("b",)),
+        (("a",), "b"),
+        ("a", None),
+    ]
     for left, right in itertools.combinations(confusable, 2):
         assert key_of(*left) != key_of(*right)
 

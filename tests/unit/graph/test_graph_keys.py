@@ -40,7 +40,10 @@ COPY = "FROM a\nCOPY x /y\n"
         (COPY, "FROM a\nCOPY --chmod=755 x /y\n"),
         (COPY, "FROM a\nCOPY --chown=1 x /y\n"),
         (COPY, "FROM a\nADD x /y\n"),
-        ("FROM a AS s\nRUN 1\nFROM a\nCOPY --from=s x /y\n", "FROM a AS s\nRUN 2\nFROM a\nCOPY --from=s x /y\n"),
+        (
+            "FROM a AS s\nRUN 1\nFROM a\nCOPY --from=s x /y\n",
+            "FROM a AS s\nRUN 2\nFROM a\nCOPY --from=s x /y\n",
+        ),
         ("FROM a\nWORKDIR /w\n", "FROM a\nUSER me\nWORKDIR /w\n"),
     ],
 )

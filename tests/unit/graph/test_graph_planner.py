@@ -3,7 +3,14 @@
 import pytest
 
 from pybuild.errors import DockerfileError
-from pybuild.graph.plan import CopyAction, FromContext, FromStage, RunAction, StageBase, WorkdirAction
+from pybuild.graph.plan import (
+    CopyAction,
+    FromContext,
+    FromStage,
+    RunAction,
+    StageBase,
+    WorkdirAction,
+)
 from pybuild.oci.config import DEFAULT_PATH, RunConfig
 from tools.planning import last, plan_of
 
@@ -68,7 +75,10 @@ def test_proxies_reach_a_run_in_both_cases_without_being_part_of_it():
 
 
 def test_only_what_the_target_needs_is_planned():
-    text = "FROM a AS unused\nRUN no\nFROM b AS build\nRUN yes\nFROM scratch AS final\nCOPY --from=build /x /x\nFROM c\n"
+    text = (
+        "FROM a AS unused\nRUN no\nFROM b AS build\nRUN yes\n"
+        "FROM scratch AS final\nCOPY --from=build /x /x\nFROM c\n"
+    )
     plan = plan_of(text, target="final")
     assert [stage.name for stage in plan.stages] == ["build", "final"]
     assert actions(plan)[0].source == FromStage(0)
@@ -85,18 +95,24 @@ def test_an_image_that_is_copied_from_is_a_stage_without_steps():
 
 def test_workdirs_join_and_the_root_makes_no_layer():
     plan = plan_of("FROM a\nWORKDIR /\nWORKDIR one\nWORKDIR ../two\nUSER me\nWORKDIR /three\n")
-    assert actions(plan) == [WorkdirAction("/one", ""), WorkdirAction("/two", ""), WorkdirAction("/three", "me")]
+    assert actions(plan) == [
+        WorkdirAction("/one", ""),
+        WorkdirAction("/two", ""),
+        WorkdirAction("/three", "me"),
+    ]
 
 
 def test_copies_keep_their_words_for_placement():
     plan = plan_of("FROM a\nWORKDIR /w\nARG D=out\nCOPY --chown=1:2 --chmod=755 a b* $D/\n")
-    assert actions(plan)[1] == CopyAction(FromContext(), ("a", "b*"), "out/", "/w", "1:2", "755", add=False)
+    assert actions(plan)[1] == CopyAction(
+        FromContext(), ("a", "b*"), "out/", "/w", "1:2", "755", add=False
+    )
 
 
 def test_entrypoint_forgets_an_inherited_command_but_not_one_of_its_own_stage():
     inherited = RunConfig(cmd=("old",))
-    assert last(plan_of("FROM a\nENTRYPOINT [\"e\"]\n", config=inherited)).run.cmd is None
-    own = last(plan_of("FROM a\nCMD [\"c\"]\nENTRYPOINT [\"e\"]\n", config=inherited)).run
+    assert last(plan_of('FROM a\nENTRYPOINT ["e"]\n', config=inherited)).run.cmd is None
+    own = last(plan_of('FROM a\nCMD ["c"]\nENTRYPOINT ["e"]\n', config=inherited)).run
     assert (own.cmd, own.entrypoint) == (("c",), ("e",))
 
 
@@ -159,7 +175,10 @@ def test_a_build_arg_that_nothing_declares_is_warned_about():
         ("FROM a\nEXPOSE http\n", "invalid containerPort: http"),
         ("FROM a\nSTOPSIGNAL SIGNONE\n", "invalid signal: SIGNONE"),
         ("FROM $NONE\n", "should not be blank"),
-        ("FROM a\nCOPY --from=late /x /x\nFROM b AS late\nFROM scratch\nCOPY --from=0 /x /x\n", "needs to be defined before"),
+        (
+            "FROM a\nCOPY --from=late /x /x\nFROM b AS late\nFROM scratch\nCOPY --from=0 /x /x\n",
+            "needs to be defined before",
+        ),
     ],
 )
 def test_what_cannot_be_honoured_is_an_error_with_its_line(text, what):
@@ -174,6 +193,8 @@ def test_a_base_with_triggers_is_refused():
 
 
 def test_an_unknown_target_is_an_error_with_a_guess():
-    with pytest.raises(DockerfileError, match=r'"bilder" could not be found \(did you mean builder\?\)'):
+    with pytest.raises(
+        DockerfileError, match=r'"bilder" could not be found \(did you mean builder\?\)'
+    ):
         plan_of("FROM a AS builder\n", target="bilder")
     assert isinstance(actions(plan_of("FROM a AS B\nRUN x\n", target="b"))[0], RunAction)

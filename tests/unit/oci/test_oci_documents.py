@@ -58,7 +58,12 @@ def test_platforms_are_normalized():
 
 def manifest(**changes):
     blob = {"mediaType": media.OCI_LAYER_GZIP, "digest": DIGEST, "size": 1}
-    document = {"schemaVersion": 2, "mediaType": media.OCI_MANIFEST, "config": blob, "layers": [blob]}
+    document = {
+        "schemaVersion": 2,
+        "mediaType": media.OCI_MANIFEST,
+        "config": blob,
+        "layers": [blob],
+    }
     return json.dumps({**document, **changes}).encode()
 
 
@@ -70,7 +75,10 @@ def manifest(**changes):
         (manifest(manifests=[]), None),
         (manifest(manifests=[{}]), "not an image manifest"),
         (manifest(mediaType=media.OCI_INDEX), "not an image manifest"),
-        (manifest(layers=[{"mediaType": "x", "digest": "sha256:../../etc", "size": 1}]), "not a sha256"),
+        (
+            manifest(layers=[{"mediaType": "x", "digest": "sha256:../../etc", "size": 1}]),
+            "not a sha256",
+        ),
         (manifest(layers=[{"mediaType": "x", "digest": DIGEST, "size": -1}]), r"layers\[0\].size"),
         (manifest(layers=[{"mediaType": "x", "digest": DIGEST, "size": "1"}]), r"layers\[0\].size"),
         (manifest(layers={}), "layers is not an array"),
@@ -104,7 +112,8 @@ def test_an_index_finds_the_platform():
 def test_a_configuration_keeps_what_it_does_not_know():
     document = {
         "architecture": "amd64", "os": "linux", "docker_version": "20",
-        "config": {"Env": ["A=1", "B=x=y"], "Cmd": ["sh"], "Odd": {"z": 1}, "Healthcheck": {"Test": ["NONE"]}},
+        "config": {"Env": ["A=1", "B=x=y"], "Cmd": ["sh"], "Odd": {"z": 1},
+                   "Healthcheck": {"Test": ["NONE"]}},
         "rootfs": {"type": "layers", "diff_ids": [DIGEST]},
         "history": [{"created_by": "x", "empty_layer": True}],
     }  # fmt: skip

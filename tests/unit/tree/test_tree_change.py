@@ -75,6 +75,13 @@ def test_fractions_of_seconds_are_no_change():
     assert layer(tree(DIRECTORY), [after]) == ()
 
 
+@pytest.mark.parametrize(("clamp_s", "in_layer"), [(None, True), (5, True), (2, False), (3, False)])
+def test_times_behind_the_clamp_count_as_one(clamp_s, in_layer):
+    after = now(DIRECTORY, mtime_ns=4 * S)
+    result = changes(tree(DIRECTORY), [after], no_hash, clamp_s=clamp_s)
+    assert bool(result) == in_layer
+
+
 def test_the_mode_in_a_links_tar_header_means_nothing():
     assert layer(tree(replace(SYMLINK, mode=0o644)), [now(SYMLINK)]) == ()
 

@@ -1,5 +1,5 @@
 # ruff: noqa: PTH114, PTH115, PTH118, PTH208, S202 - os functions show the root as it is
-"""RUNs in place; runs inside our own image only, started by ``test_rootfs_inplace.py``."""
+"""RUNs in place; runs inside our own image only, started by ``e2e/test_inplace.py``."""
 
 import os
 import shutil
@@ -17,10 +17,6 @@ from pybuild.rootfs.open import open_rootfs
 BASES = Path("/pybuild/own/bases")
 STATE = Path("/pybuild/state")
 ENV = (("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), ("HOME", "/root"))
-
-pytestmark = pytest.mark.skipif(
-    not Path("/pybuild/.pybuild-image").exists(), reason="runs in the action image only"
-)
 
 
 def look_of_root():
