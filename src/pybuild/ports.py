@@ -77,6 +77,10 @@ class Rootfs(Protocol):
     def name(self) -> str:
         """As on the command line: ``overlay`` or ``inplace``."""
 
+    @property
+    def overlaps(self) -> bool:
+        """Whether RUNs of two trees may go on at the same time; else they take turns inside."""
+
     def stage(self, name: str) -> StageTree:
         """A new, empty tree; name is unique within the build and made of ``[a-z0-9._-]``."""
 

@@ -36,14 +36,35 @@ class Mirror:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """What this side shows to one registry host (mutual TLS); both files in PEM."""
+
+    host: str
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
 class RegistryOptions:
     """How registries are reached.
 
     Attributes:
         insecure_hosts: Hosts spoken to over plain HTTP.
-        insecure_pull: Plain HTTP for every pull, mirrors included (Kaniko's ``--insecure-pull``).
-        insecure_push: Plain HTTP for every push and for the cache (Kaniko's ``--insecure``).
+        insecure_pull: Plain HTTP may be spoken for every pull, mirrors included (Kaniko's
+            ``--insecure-pull``).
+        insecure_push: Plain HTTP may be spoken for every push and for the cache (Kaniko's
+            ``--insecure``).
+        unverified_hosts: Hosts whose certificate is not checked.
+        unverified_pull: No certificate is checked for pulls (Kaniko's
+            ``--skip-tls-verify-pull``, dead there).
+        unverified_push: No certificate is checked for pushes and for the cache.
+        authorities: By host, a file of certificates in PEM that are trusted besides the system's.
+        client_certificates: For hosts that ask for one.
         mirrors: Tried in order before the registry itself.
+        mirrors_only: Whether the registry itself is not asked where a mirror is named for it
+            (Kaniko's ``--skip-default-registry-fallback``).
+        pull_retries: How often a pull is tried again after what may pass; None is the default.
+        push_retries: The same for pushes.
         credentials: Explicit ones; they win over every file.
         config_files: Docker ``config.json`` files, first hit wins; those that do not exist are
             passed over.
@@ -54,7 +75,15 @@ class RegistryOptions:
     insecure_hosts: frozenset[str] = frozenset()
     insecure_pull: bool = False
     insecure_push: bool = False
+    unverified_hosts: frozenset[str] = frozenset()
+    unverified_pull: bool = False
+    unverified_push: bool = False
+    authorities: tuple[tuple[str, Path], ...] = ()
+    client_certificates: tuple[ClientCertificate, ...] = ()
     mirrors: tuple[Mirror, ...] = ()
+    mirrors_only: bool = False
+    pull_retries: int | None = None
+    push_retries: int | None = None
     credentials: tuple[Credential, ...] = ()
     config_files: tuple[Path, ...] = ()
     auth_config: str = field(default="", repr=False)
@@ -108,15 +137,35 @@ class HookOptions:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One export: kind is ``oci`` or ``docker``; destination a directory or a ``.tar`` file.
+    """One export.
 
     Attributes:
-        tar: Whether destination is one file.
+        kind: ``oci`` or ``docker`` (an image), ``tar`` or ``local`` (the target's files).
+        destination: A directory or a file.
+        tar: Whether destination is one file; always for ``docker`` and ``tar``, never for
+            ``local``.
     """
 
     kind: str
     destination: Path
     tar: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ImageOptions:
+    """The form of the image, the same for every output.
+
+    Attributes:
+        compression: ``gzip``, ``zstd`` or ``uncompressed``.
+        level: The compression's own level, or None for the fast default.
+        force: Whether the base's layers are compressed anew where they are of another kind.
+        oci_media_types: Whether documents carry OCI's media types; else Docker's.
+    """
+
+    compression: str = "gzip"
+    level: int | None = None
+    force: bool = False
+    oci_media_types: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +181,10 @@ class BuildRequest:
         now_s: The time of the build, for ``created`` where no epoch is given.
         cache_from: Repositories that are asked for steps.
         cache_to: Repositories that get the steps that ran.
+        load_socket: A Docker daemon's socket that the image is loaded into (``--load``), or None.
+        jobs: How many stages may be at work at once; None is as many as there are processors.
         state_dir: Where blobs, trees and fetched contexts lie.
+        state_max_bytes: What the store may hold after the build, or None for no limit.
         dry_run: Plan and look up, but run nothing and push nothing.
     """
 
@@ -148,6 +200,10 @@ class BuildRequest:
     tags: tuple[Reference, ...] = ()
     push: bool = False
     outputs: tuple[Output, ...] = ()
+    image: ImageOptions = ImageOptions()
+    load_socket: Path | None = None
+    jobs: int | None = None
+    state_max_bytes: int | None = None
     no_cache: bool = False
     cache_from: tuple[Repository, ...] = ()
     cache_to: tuple[Repository, ...] = ()

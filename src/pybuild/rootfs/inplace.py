@@ -38,6 +38,7 @@ class InplaceRootfs:
     """
 
     name = "inplace"
+    overlaps = False
 
     def __init__(self, state_dir: Path, emit: events.Emit, layout: Layout | None = None) -> None:
         self.layout = layout or Layout()

@@ -31,6 +31,7 @@ class OverlayRootfs:
     """Trees below the state directory, seen through mounts in a namespace of this process."""
 
     name = "overlay"
+    overlaps = True
 
     def __init__(self, state_dir: Path, emit: events.Emit) -> None:
         # Our mounts shall be seen by nobody else, and end with us, however we end.

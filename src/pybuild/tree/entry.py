@@ -40,6 +40,8 @@ class Entry:
         device: Major and minor of a device.
         xattrs: Sorted by name; never ``overlay.*``.
         digest: The raw sha256 of a FILE's bytes; empty where nobody has computed it.
+        file_id: In a tree, names of one file share a number other than 0; 0 for a file of one
+            name, and in layers. Never compared between trees, and never part of a change.
     """
 
     path: bytes
@@ -53,6 +55,7 @@ class Entry:
     device: tuple[int, int] = (0, 0)
     xattrs: tuple[tuple[bytes, bytes], ...] = ()
     digest: bytes = b""
+    file_id: int = 0
 
     @property
     def mtime_s(self) -> int:
