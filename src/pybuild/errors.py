@@ -50,6 +50,13 @@ class RegistryError(PybuildError):
     exit_code = 5
 
 
+class BlobMissing(RegistryError):  # noqa: N818 - names what happened, like StepFailed
+    """A blob or manifest that something names is not in its repository.
+
+    Whoever named it from a cache can take that back and make the thing anew.
+    """
+
+
 class IntegrityError(PybuildError):
     """Bytes are not what their digest says, or a RUN changed the builder."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from pybuild.digest import Digest
+from pybuild.imagepath import ImagePath
 from pybuild.oci.config import ImageConfig
 from pybuild.oci.manifest import Descriptor, Manifest
 from pybuild.oci.platform import Platform
@@ -40,6 +41,17 @@ class Process:
 
 class StageTree(Protocol):
     """The tree of one stage; starts empty; used by one thread at a time."""
+
+    @property
+    def damaged(self) -> bool:
+        """Whether another tree's RUN changed this one: ``start_over`` before it is used again.
+
+        Looked at after any RUN; until then ``directory``, ``layer`` and ``run`` raise
+        IntegrityError.
+        """
+
+    def start_over(self) -> None:
+        """Be an empty, undamaged tree again, to be filled as before."""
 
     def directory(self) -> Path:
         """Where the tree can be read now; holds until the next ``layer`` or ``run``."""
@@ -84,6 +96,12 @@ class Rootfs(Protocol):
     def stage(self, name: str) -> StageTree:
         """A new, empty tree; name is unique within the build and made of ``[a-z0-9._-]``."""
 
+    def blocked(self, path: ImagePath) -> str:
+        """What of this machine lies at or above a path of every tree, as ``/data``, or empty.
+
+        A stage with a RUN cannot have its WORKDIR, a COPY destination, a VOLUME or a mount there.
+        """
+
     def run_on_host(
         self,
         argv: Sequence[str],
@@ -92,6 +110,13 @@ class Rootfs(Protocol):
         on_line: Callable[[str], None],
     ) -> int:
         """Run a command of this machine (the hook), and end what it leaves behind."""
+
+    def stop(self) -> None:
+        """End every RUN that is on, from another thread than theirs, and refuse later ones.
+
+        Those RUNs end with StepFailed. For a build that has failed or was told to end; ``close``
+        follows when their threads have seen it.
+        """
 
     def close(self) -> None:
         """End the starter, restore the root; idempotent."""
@@ -153,7 +178,11 @@ class Registry(Protocol):
         """
 
     def pull_blob(self, repository: Repository, descriptor: Descriptor) -> Iterator[bytes]:
-        """A blob's bytes, checked: IntegrityError at the end where digest or size is wrong."""
+        """A blob's bytes, checked: IntegrityError at the end where digest or size is wrong.
+
+        Raises:
+            BlobMissing: Neither the repository has it, nor one that it was resolved beside.
+        """
 
     def has_blob(self, repository: Repository, descriptor: Descriptor) -> bool:
         """Whether the repository has the blob."""
@@ -177,11 +206,22 @@ class Registry(Protocol):
             ``exists``, ``mounted`` or ``pushed``.
         """
 
+    def check_push(self, repository: Repository) -> None:
+        """Find out whether the repository may be written, without writing.
+
+        Raises:
+            RegistryError: It may not.
+        """
+
     def pull_manifest(self, repository: Repository, selector: str) -> Manifest | None:
         """A manifest by tag or digest; None where there is none."""
 
     def push_manifest(self, repository: Repository, selector: str, manifest: Manifest) -> None:
-        """Put a manifest under a tag or its digest."""
+        """Put a manifest under a tag or its digest.
+
+        Raises:
+            BlobMissing: The registry does not have a blob that the manifest names.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,7 @@ class RegistryOptions:
         config_files: Docker ``config.json`` files, first hit wins; those that do not exist are
             passed over.
         auth_config: The text of ``DOCKER_AUTH_CONFIG``, or empty.
+        helper_path: Where ``docker-credential-*`` programs are looked up, in the form of ``PATH``.
         proxies: ``http_proxy https_proxy no_proxy`` by lower-case name.
     """
 
@@ -87,6 +88,7 @@ class RegistryOptions:
     credentials: tuple[Credential, ...] = ()
     config_files: tuple[Path, ...] = ()
     auth_config: str = field(default="", repr=False)
+    helper_path: str = ""
     proxies: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
@@ -185,6 +187,11 @@ class BuildRequest:
         jobs: How many stages may be at work at once; None is as many as there are processors.
         state_dir: Where blobs, trees and fetched contexts lie.
         state_max_bytes: What the store may hold after the build, or None for no limit.
+        ignore_paths: Absolute paths in the image; what a RUN changes at or below one is not part
+            of its layer. Each component may be a pattern (Go's ``filepath.Match``).
+        cache_ttl_s: Cached steps that ran longer ago than this are misses; None is no limit.
+        check_push: Whether it is asked before the build if the tags' repositories may be written.
+        keep_immutable_tags: A tag that the registry refuses to move is a warning, not an error.
         dry_run: Plan and look up, but run nothing and push nothing.
     """
 
@@ -204,6 +211,10 @@ class BuildRequest:
     load_socket: Path | None = None
     jobs: int | None = None
     state_max_bytes: int | None = None
+    ignore_paths: tuple[str, ...] = ()
+    cache_ttl_s: int | None = None
+    check_push: bool = True
+    keep_immutable_tags: bool = False
     no_cache: bool = False
     cache_from: tuple[Repository, ...] = ()
     cache_to: tuple[Repository, ...] = ()

@@ -50,7 +50,7 @@ def test_every_test_inside_passes_with_default_rights(image, bases, tmp_path):
         "-v", f"{bases}:/pybuild/own/bases:ro",
         "-v", f"{workspace}:/workspace",
         "-v", f"{workspace}:/var/run/secrets/kubernetes.io/serviceaccount:ro",
-        "--tmpfs", "/tmp",
+        "--tmpfs", "/tmp", "--tmpfs", "/foreign",
         "--entrypoint", "/pybuild/libexec/pybuild",
         image, "-BIS", "-c", MAIN,
         check=False,

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pybuild import errors, events
+from pybuild.imagepath import ImagePath
 from pybuild.ports import Process
 from pybuild.rootfs.open import open_rootfs
 
@@ -33,14 +34,19 @@ def look_of_root():
 
 
 @pytest.fixture
-def debugs():
+def seen():
     return []
 
 
 @pytest.fixture
-def rootfs(debugs):
+def debugs(seen):
+    return seen
+
+
+@pytest.fixture
+def rootfs(seen):
     before = look_of_root()
-    with open_rootfs("auto", STATE, debugs.append) as opened:
+    with open_rootfs("auto", STATE, seen.append) as opened:
         assert opened.name == "inplace"
         yield opened
         assert look_of_root() == before
@@ -264,10 +270,94 @@ def test_a_change_to_the_builder_is_an_integrity_error(busybox, script, named):
         Path("/pybuild").chmod(0o755)
 
 
-@pytest.mark.usefixtures("busybox")
-def test_a_change_to_another_stage_s_tree_is_an_integrity_error(debian):
-    with pytest.raises(errors.IntegrityError, match="/etc/passwd of another stage, busybox"):
-        sh(debian, "echo x >> /pybuild/stages/busybox/etc/passwd")
+CLUMSY = [
+    "echo x >> /pybuild/stages/other/etc/passwd",
+    "find / -xdev -perm /6000 -exec chmod a-s {} + 2>/dev/null; true",
+    "find / -xdev -name passwd -exec rm {} + 2>/dev/null; true",
+    "rm -r /pybuild/stages/other/bin",
+]
+
+
+@pytest.mark.parametrize("script", CLUMSY)
+def test_a_tree_that_another_stage_s_run_changed_is_refused_until_it_is_made_again(
+    rootfs, busybox, script, seen
+):
+    other = unpacked(rootfs.stage("other"), "busybox")
+    with other.layer() as root:
+        (root / "bin/set-id").touch()
+        (root / "bin/set-id").chmod(0o4755)
+    assert sh(busybox, "true")[0] == 0
+    assert not other.damaged
+    assert sh(busybox, script) == (0, [])
+    assert other.damaged
+    assert not busybox.damaged
+    [warning] = [it for it in seen if isinstance(it, events.BuildWarning)]
+    assert warning.code == "StageTouched"
+    assert "of another stage, other; it will be unpacked again" in warning.message
+    for use in (other.directory, lambda: sh(other, "true"), other.layer().__enter__):
+        with pytest.raises(errors.IntegrityError, match="files of other were changed by another"):
+            use()
+
+    other.start_over()
+    assert not other.damaged
+    assert os.listdir(other.directory()) == []
+    unpacked(other, "busybox")
+    assert sh(busybox, "true")[0] == 0
+    assert sh(other, "grep -c root: /etc/passwd") == (0, ["1"])
+
+
+def test_a_mount_is_named_for_every_path_in_it(rootfs):
+    blocked = {path: rootfs.blocked(ImagePath.parse(path)) for path in PATHS}
+    assert blocked == PATHS
+
+
+PATHS = {
+    "/": "", "/foreign": "/foreign", "/foreign/a/b": "/foreign", "/foreigner": "", "/etc/hosts": "",
+    "/workspace": "", "/tmp": "", "/var/run/secrets/kubernetes.io/serviceaccount": "",
+    "/etc/ssl/x": "", "/pybuild": "/pybuild", "/pybuild/x": "/pybuild",
+}  # fmt: skip
+
+
+def test_a_working_directory_in_a_mount_is_refused_and_named(busybox):
+    with pytest.raises(errors.HostUnsupported, match="/foreign/a lies in the mount /foreign of this"):
+        sh(busybox, "true", cwd="/foreign/a")
+
+
+def test_what_a_mount_hides_and_what_is_written_to_it_is_warned_about(busybox, seen):
+    with busybox.layer() as root:
+        (root / "foreign").mkdir()
+        (root / "foreign/own").touch()
+    assert sh(busybox, "ls /foreign; touch /foreign/written")[1] == []
+    Path("/foreign/written").unlink()
+    assert [it.message for it in seen if isinstance(it, events.BuildWarning)] == [
+        "/foreign is a mount of this container: RUN sees it instead of what the image has there",
+        "the command wrote to a mount of this container, not the image: /foreign, /foreign/written",
+    ]
+    assert os.listdir(busybox.directory() / "foreign") == ["own"]
+
+
+def can_make_devices():
+    status = Path("/proc/self/status").read_text()
+    effective = int(status.partition("CapEff:")[2].split()[0], 16)
+    return bool(effective >> 27 & 1)  # MKNOD
+
+
+def test_what_a_run_does_to_devices_is_undone(busybox):
+    script = "touch /dev/made; rm /dev/fd; mv /dev/random /dev/r; ln -s urandom /dev/random; true"
+    before = {path.name: path.lstat().st_mode for path in Path("/dev").iterdir()}
+    if not can_make_devices():
+        with pytest.raises(errors.IntegrityError, match="removed /dev/random"):
+            sh(busybox, script)
+        return
+    assert sh(busybox, script)[0] == 0
+    assert {path.name: path.lstat().st_mode for path in Path("/dev").iterdir()} == before
+    assert sh(busybox, "head -c 3 /dev/random | wc -c; cat < /dev/fd/0") == (0, ["3"])
+
+
+def test_links_of_our_own_root_that_a_run_deletes_are_made_again(busybox):
+    script = "find /pybuild/aside -type l -exec rm {} +; find /pybuild/aside -type l"
+    assert sh(busybox, script) == (0, [])
+    assert sh(busybox, "true")[0] == 0
 
 
 def test_an_exception_parks_the_tree(busybox):

@@ -10,16 +10,17 @@ from pybuild.oci import media
 from pybuild.oci.reference import Repository
 from pybuild.ports import CacheEntry, ChainLayer
 from pybuild.store.blobs import LayoutStore
-from tools.docker_registry import PASSWORD, USER, docker_registry
+from tools.docker_registry import PASSWORD, PROGRAMS, USER, docker_registry
 from tools.registry_client import new_client
 
 CREATED = "2026-01-02T03:04:05Z"
 KEYS = tuple(sha256_of(bytes([number])) for number in range(40))
 
 
-@pytest.fixture
-def server(tmp_path_factory):
-    with docker_registry(tmp_path_factory.mktemp("registry"), private=True) as running:
+@pytest.fixture(params=PROGRAMS)
+def server(tmp_path_factory, request):
+    folder = tmp_path_factory.mktemp("registry")
+    with docker_registry(folder, private=True, version=request.param) as running:
         yield running
 
 

@@ -16,7 +16,6 @@ from pybuild import errors, events
 from pybuild.ports import Process
 from pybuild.rootfs import probe
 from pybuild.rootfs.open import open_rootfs
-from pybuild.rootfs.run import syscalls
 
 BUSYBOX = "/bin/busybox"
 ENV = (("PATH", "/bin"), ("HOME", "/root"))
@@ -24,13 +23,6 @@ ENV = (("PATH", "/bin"), ("HOME", "/root"))
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or not Path(BUSYBOX).exists(), reason="needs root and a static busybox"
 )
-
-
-def signals_stay_inside():
-    try:
-        return syscalls.landlock_abi() >= 6
-    except OSError:
-        return False
 
 
 @pytest.fixture
@@ -64,7 +56,7 @@ def filled(tree):
             "kill",
             "setsid",
             "pwd",
-            "touch",
+            "touch", "sort", "wc", "head", "readlink",
         ):
             (root / "bin" / name).symlink_to("busybox")
         (root / "data/old").write_text("old")
@@ -238,16 +230,44 @@ def test_five_hundred_children_are_ended(tree):
     assert alive("8881") == []
 
 
-@pytest.mark.skipif(not signals_stay_inside(), reason="the kernel has no Landlock scopes")
-def test_signals_reach_only_what_the_run_started(tree):
-    # Signal 0 is checked like any other and harms nobody where the check fails.
-    script = f"for pid in $PPID {os.getpid()} 1 $$; do kill -0 $pid 2>/dev/null; echo $?; done"
-    assert sh(tree, script) == (0, ["1", "1", "1", "0"])
+def test_a_run_sees_and_signals_only_what_it_started(tree):
+    script = "cd /proc; ls -d [0-9]* | sort -n; sleep 50 & kill -9 -1; echo $?"
+    status, lines = sh(tree, script)
+    assert (status, lines[:2], lines[-1]) == (0, ["1", "2"], "0")
+    assert len(lines) <= 6
+    assert sh(tree, "kill -9 1; echo still $$") == (0, ["still 2"])
 
 
-def test_the_builder_s_environment_is_closed_to_a_run(tree):
-    script = f"for pid in $PPID {os.getpid()}; do cat /proc/$pid/environ 2>/dev/null; echo $?; done"
-    assert sh(tree, script) == (0, ["1", "1"])
+def test_the_first_process_is_closed_to_a_run(tree):
+    for uid in (0, 33):
+        script = "for file in environ mem maps; do cat /proc/1/$file 2>/dev/null; echo $?; done"
+        assert sh(tree, script, uid=uid) == (0, ["1", "1", "1"])
+
+
+def test_dev_is_a_container_s_and_ends_with_the_run(tree):
+    script = "cd /dev; ls; echo x > made; echo x > null; cat /dev/zero | head -c 3 | wc -c"
+    status, lines = sh(tree, script)
+    assert status == 0
+    assert lines[:-1] == ["fd", "full", "null", "ptmx", "pts", "random", "shm", "stderr", "stdin",
+                          "stdout", "tty", "urandom", "zero"]  # fmt: skip
+    assert not Path("/dev/made").exists()
+    assert not any(path.startswith(b"dev") for path in changes(tree))
+
+
+def test_the_machine_s_settings_cannot_be_written(tree):
+    script = (
+        "(echo 1 > /proc/sys/vm/drop_caches) 2>&1; (echo 1 > /proc/sys/kernel/panic) 2>&1;"
+        " (echo 1 > /sys/kernel/profiling) 2>&1"
+    )
+    lines = sh(tree, script)[1]
+    assert len(lines) == 3
+    assert all("Read-only file system" in line for line in lines), lines
+
+
+def test_shared_memory_and_semaphores_are_a_run_s_own(tree):
+    inside = sh(tree, "echo x > /dev/shm/f; cat /proc/self/ns/ipc; readlink /proc/self/ns/ipc")[1]
+    assert inside[-1] != os.readlink("/proc/self/ns/ipc")
+    assert sh(tree, "ls /dev/shm") == (0, [])
 
 
 def test_an_exception_while_a_run_runs_ends_it(tree):
@@ -260,12 +280,18 @@ def test_an_exception_while_a_run_runs_ends_it(tree):
     assert sh(tree, "echo again") == (0, ["again"])
 
 
-def test_a_killed_keeper_fails_the_step_and_its_command_is_ended(tree):
-    def kill_keeper(line):
-        os.kill(int(line), signal.SIGKILL)
+def children(pid):
+    return [int(it) for it in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_a_killed_keeper_fails_the_step_and_its_command_is_ended(tree, rootfs):
+    def kill_keeper(_line):
+        [keeper] = children(rootfs.starter._process.pid)
+        for pid in (keeper, *children(keeper)):
+            os.kill(pid, signal.SIGKILL)
 
     with pytest.raises(errors.StepFailed) as caught:
-        tree.run(Process(("sh", "-c", "echo $PPID; sleep 6661"), ENV), kill_keeper)
+        tree.run(Process(("sh", "-c", "echo go; sleep 6661"), ENV), kill_keeper)
     assert caught.value.status == 137
     time.sleep(0.3)
     assert alive("6661") == []
@@ -286,7 +312,7 @@ def test_closing_ends_what_still_runs(tmp_path):
     thread = threading.Thread(target=run)
     thread.start()
     began.wait(5)
-    opened.starter.close()
+    opened.stop()
     thread.join(5)
     opened.close()
     assert failed == [137]

@@ -8,12 +8,15 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pybuild.errors import IntegrityError
+from pybuild.layers import whiteouts
 from pybuild.layers.apply import apply_layer
 from pybuild.layers.compression import GZIP, ZSTD
 from pybuild.layers.pack import pack
 from pybuild.store.blobs import LayoutStore
 from pybuild.tree.entry import BytesContent, Entry, Item, Kind
-from tools.layer_samples import OWN, S, fail, walk
+from pybuild.tree.index import TreeIndex
+from tools.layer_samples import OWN, S, apply_members, fail, walk
 
 names = st.binary(min_size=1, max_size=120).filter(
     lambda name: name not in {b".", b".."} and not set(name) & {0, 0x2F} and name[:4] != b".wh."
@@ -101,3 +104,43 @@ def current_umask():
     value = os.umask(0)
     os.umask(value)
     return value
+
+
+MEMBERS = st.one_of(
+    st.builds(lambda path, n: Entry(path, Kind.FILE, size=n, mtime_ns=S, **OWN), st.sampled_from(
+        [b"a", b"b", b"d/a", b"d/b"]), st.integers(0, 2)),
+    st.builds(lambda path, to: Entry(path, Kind.HARDLINK, link=to, **OWN),
+              st.sampled_from([b"b", b"d/b", b"d/c"]), st.sampled_from([b"a", b"d/a"])),
+    st.builds(lambda path: Entry(path, Kind.DIRECTORY, 0o755, mtime_ns=S, **OWN),
+              st.sampled_from([b"a", b"d", b"d/b"])),
+    st.builds(lambda path, kind: Entry(path, kind, mtime_ns=S),
+              st.sampled_from([b"a", b"d", b"d/b"]), st.sampled_from(
+                  [Kind.WHITEOUT, Kind.OPAQUE])),
+)  # fmt: skip
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.lists(MEMBERS, max_size=5), max_size=3))
+def test_the_index_of_any_layers_is_the_tree_on_disk(layers):
+    index = TreeIndex()
+    with tempfile.TemporaryDirectory() as root:
+        for entries in layers:
+            members = [(whiteouts.encode(entry), b"x" * entry.size) for entry in entries]
+            try:
+                applied = apply_members(root, *members, warn=lambda _: None)
+            except IntegrityError:  # a hard link to what is not there
+                return
+            index.apply(applied)
+        on_disk = walk(root)
+        inodes = {
+            path: Path(root, os.fsdecode(path)).lstat().st_ino
+            for path, facts in on_disk.items()
+            if facts[0] == "file"
+        }
+    assert {entry.path for entry in index.walk()} == set(on_disk)
+    files = [entry for entry in index.walk() if entry.kind is Kind.FILE]
+    assert {entry.path for entry in files} == set(inodes)
+    for one in files:
+        for other in files:
+            is_one_file = one.path == other.path or one.file_id == other.file_id != 0
+            assert is_one_file == (inodes[one.path] == inodes[other.path])

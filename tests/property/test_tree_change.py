@@ -81,8 +81,8 @@ def _layer(before: TreeIndex, after: TreeIndex) -> tuple[Entry, ...]:
 
 
 def _seen(tree: TreeIndex) -> list[tuple[Entry, int]]:
-    """A tree as layers can tell it: times in whole seconds."""
-    return [(Entry(**{**_fields(e), "mtime_ns": 0}), e.mtime_s) for e in tree.walk()]
+    """A tree as layers can tell it: times in whole seconds, numbers of files left out."""
+    return [(Entry(**{**_fields(e), "mtime_ns": 0, "file_id": 0}), e.mtime_s) for e in tree.walk()]
 
 
 def _fields(entry: Entry) -> dict:

@@ -7,6 +7,7 @@ import json
 import re
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -41,8 +42,10 @@ class Fault:
     """Replaces the next ``times`` answers to requests whose line matches ``pattern``.
 
     Attributes:
+        every: Let so many requests that match pass between two that are answered.
         cut_after: Send the true answer, but break the connection after so many bytes of its body.
         length: Whether a cut answer has a Content-Length.
+        take: Break the connection after so many bytes of the request's body, which are kept.
     """
 
     pattern: str
@@ -53,6 +56,9 @@ class Fault:
     cut_after: int | None = None
     hang_up: bool = False
     length: bool = True
+    take: int | None = None
+    every: int = 1
+    passed: int = 0
 
 
 @dataclass
@@ -65,6 +71,10 @@ class FakeRegistry:
         blobs_at: A base URL that downloads of blobs are redirected to.
         uploads_at: A base URL that uploads are sent to.
         certificate: A folder with cert.pem and key.pem; then this is an https server.
+        client_ca: Who signs the certificates of those who may connect.
+        limit: Larger bodies are refused with 413, as a proxy does.
+        least_chunk: What ``OCI-Chunk-Min-Length`` says, and what is held to.
+        partial: What of uploads has arrived so far, by repository.
         grants: Whether the token server grants a scope.
         digest_header: Replaces ``Docker-Content-Digest`` of manifests.
     """
@@ -87,6 +97,10 @@ class FakeRegistry:
     seen: list[Seen] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     certificate: Path | None = None
+    client_ca: Path | None = None
+    limit: int | None = None
+    least_chunk: int = 0
+    partial: dict[str, bytes] = field(default_factory=dict)
     connections: int = 0
 
     def __enter__(self) -> Self:
@@ -99,6 +113,9 @@ class FakeRegistry:
         if self.certificate:
             tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             tls.load_cert_chain(self.certificate / "cert.pem", self.certificate / "key.pem")
+            if self.client_ca:
+                tls.load_verify_locations(self.client_ca)
+                tls.verify_mode = ssl.CERT_REQUIRED
             listener = self.server.socket
             # The handshake belongs to the connection's own thread, not to the one that accepts.
             self.server.socket = tls.wrap_socket(
@@ -143,6 +160,13 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def setup(self):
+        if self.registry.certificate:
+            try:
+                self.request.do_handshake()
+            except ssl.SSLError:
+                # A connection that is closed at once may lose the alert that says why.
+                time.sleep(0.1)
+                raise
         super().setup()
         self.registry.connections += 1
 
@@ -156,25 +180,40 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def do_GET(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        with self.registry.lock:
+            self.fault = self._fault(f"{self.command} {self.path}")
+        length = int(self.headers.get("Content-Length", 0))
+        taken = length if not self.fault or self.fault.take is None else self.fault.take
+        body = self.rfile.read(taken)
         headers = {name.lower(): value for name, value in self.headers.items()}
         seen = Seen(self.command, self.path, headers, body)
         with self.registry.lock:
             self.registry.seen.append(seen)
-            self.fault = self._fault(seen.line)
-        if self.fault and self.fault.cut_after is None:
+        if taken < length:
+            self.keep(body)
+            self.close_connection = True
+        elif self.fault and self.fault.cut_after is None:
             if self.fault.hang_up:
                 self.close_connection = True
                 return
             self.answer(self.fault.status, self.fault.body, self.fault.headers)
-            return
-        self.route(seen)
+        elif self.registry.limit is not None and length > self.registry.limit:
+            self.answer(413, b"<html>nginx</html>")
+        else:
+            self.route(seen)
 
-    do_HEAD = do_POST = do_PUT = do_GET  # noqa: N815 - names that http.server calls
+    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - http.server's names
+
+    def keep(self, body):
+        name = re.fullmatch(r"/v2/(.+)/blobs/uploads/.*", self.path)[1]
+        self.registry.partial[name] = self.registry.partial.get(name, b"") + body
 
     def _fault(self, line):
         for fault in self.registry.faults:
             if fault.times and re.search(fault.pattern, line):
+                fault.passed += 1
+                if fault.passed % fault.every:
+                    continue
                 fault.times -= 1
                 return fault
         return None
@@ -271,21 +310,49 @@ class _Handler(BaseHTTPRequestHandler):
             self.answer(200, data)
 
     def upload(self, seen, name, query):
+        act = {"POST": self.begin, "PATCH": self.chunk, "PUT": self.finish}
+        if seen.method in act:
+            act[seen.method](seen, name, query)
+        elif seen.method == "DELETE":
+            self.registry.partial.pop(name, None)
+            self.answer(204)
+        else:
+            self.progress(204, name)
+
+    def begin(self, _seen, name, query):
         registry = self.registry
-        if seen.method == "POST":
-            wanted = (query.get("from", [""])[0], query.get("mount", [""])[0])
-            if registry.mounts and wanted in registry.blobs:
-                registry.blobs[name, wanted[1]] = registry.blobs[wanted]
-                self.answer(201)
-                return
-            location = f"{registry.uploads_at}/v2/{name}/blobs/uploads/1?state=a%2Fb"
-            self.answer(202, headers={"Location": location})
+        wanted = (query.get("from", [""])[0], query.get("mount", [""])[0])
+        if registry.mounts and wanted in registry.blobs:
+            registry.blobs[name, wanted[1]] = registry.blobs[wanted]
+            self.answer(201)
             return
+        registry.partial[name] = b""
+        headers = {"Location": f"{registry.uploads_at}/v2/{name}/blobs/uploads/1?state=a%2Fb"}
+        if registry.least_chunk:
+            headers["OCI-Chunk-Min-Length"] = str(registry.least_chunk)
+        self.answer(202, headers=headers)
+
+    def chunk(self, seen, name, _query):
+        begun = seen.headers["content-range"].partition("-")[0]
+        if int(begun) != len(self.registry.partial[name]):
+            self.answer(416)
+            return
+        self.registry.partial[name] += seen.body
+        self.progress(202, name)
+
+    def progress(self, status, name):
+        so_far = len(self.registry.partial[name])
+        location = f"/v2/{name}/blobs/uploads/1?state=at{so_far}"
+        self.answer(status, headers={"Location": location, "Range": f"0-{max(0, so_far - 1)}"})
+
+    def finish(self, seen, name, query):
+        registry = self.registry
+        data = registry.partial.pop(name, b"") + seen.body
         digest = query["digest"][0]
-        if digest != "sha256:" + sha256(seen.body).hexdigest():
+        if digest != "sha256:" + sha256(data).hexdigest():
             self.answer(400, b'{"errors":[{"code":"DIGEST_INVALID","message":"no"}]}')
             return
-        registry.blobs[name, digest] = seen.body
+        registry.blobs[name, digest] = data
         self.answer(201, headers={"Docker-Content-Digest": digest})
 
     def answer(self, status, body=b"", headers=None):

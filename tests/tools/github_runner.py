@@ -1,7 +1,8 @@
 """Run a container action as github.com's runner does, with the real image and the real docker.
 
 Re-creates ContainerActionHandler and DockerCommandManager of actions/runner in docker mode: the
-same mounts, environment, path translation, argument quoting and file-command parsing.
+same mounts, environment, path translation and argument quoting, and how commands are read, from
+files and from the log.
 """
 
 from __future__ import annotations
@@ -28,6 +29,20 @@ _FILE_COMMANDS = {
 }
 _ENTRYPOINTS = {"main": "entrypoint", "pre": "pre-entrypoint", "post": "post-entrypoint"}
 _ALWAYS_ACCEPTED = frozenset({"entryPoint", "args"})
+_COMMANDS = frozenset({
+    "add-mask", "add-matcher", "add-path", "debug", "echo", "endgroup", "error", "group", "notice",
+    "remove-matcher", "save-state", "set-env", "set-output", "stop-commands", "warning",
+})  # fmt: skip
+_LEGACY = re.compile(r"##\[(?P<head>[^\]]*)\](?P<data>.*)")
+
+
+@dataclass(frozen=True)
+class Command:
+    """A workflow command that a runner obeys."""
+
+    name: str
+    properties: dict[str, str]
+    data: str
 
 
 @dataclass(frozen=True)
@@ -40,9 +55,17 @@ class ActionRun:
     outputs: dict[str, str]
     state: dict[str, str]
     summary: str
-    masks: list[str]
     unexpected_inputs: set[str]
-    command: list[str]
+
+    @property
+    def commands(self) -> list[Command]:
+        """The workflow commands in the log; a runner reads both streams."""
+        return parse_commands(self.stdout) + parse_commands(self.stderr)
+
+    @property
+    def masks(self) -> list[str]:
+        """What the runner was told to hide."""
+        return [command.data for command in self.commands if command.name == "add-mask"]
 
     @property
     def summary_fits(self) -> bool:
@@ -55,7 +78,7 @@ class Runner:
     """A runner with a workspace of a job.
 
     Args:
-        workspace: The checkout; its parent becomes the runner's working directory.
+        workspace: The checkout, ``WORK/app/app`` as on a runner; ``WORK/_temp`` is made.
         network: A docker network, as for a job with services.
     """
 
@@ -98,15 +121,13 @@ class Runner:
             outputs=parse_file_command(self._file("GITHUB_OUTPUT").read_text()),
             state=parse_file_command(self._file("GITHUB_STATE").read_text()),
             summary=self._file("GITHUB_STEP_SUMMARY").read_text(),
-            masks=re.findall(r"^::add-mask::(.*)$", done.stdout, re.MULTILINE),
             unexpected_inputs=set(inputs or {}) - set(action.get("inputs", {})) - _ALWAYS_ACCEPTED,
-            command=command,
         )
 
     @property
     def temp(self) -> Path:
         """RUNNER_TEMP on the host."""
-        return self.workspace.parent / "_temp"
+        return self.workspace.parents[1] / "_temp"
 
     def _file(self, variable: str) -> Path:
         name = _FILE_COMMANDS[variable] + self.suffix
@@ -203,6 +224,26 @@ class Runner:
             command += ["-v", f"{host}:{inside}"]
         command.append(image or runs["image"].removeprefix("docker://"))
         return command + [_interpolated(str(text), inputs) for text in runs.get("args", [])]
+
+
+def parse_commands(log: str) -> list[Command]:
+    """Find the commands in a log as ActionCommand.cs does: at a line's start, or ``##[``
+    anywhere."""
+    found: list[Command] = []
+    for line in log.splitlines():
+        text = line.strip()
+        legacy = _LEGACY.search(text)
+        if text.startswith("::") and "::" in text[2:]:
+            head, data = text[2:].split("::", 1)
+        elif legacy:
+            head, data = legacy["head"], legacy["data"]
+        else:
+            continue
+        name, _, properties = head.partition(" ")
+        if name in _COMMANDS:
+            pairs = (pair.partition("=") for pair in properties.split(",") if pair)
+            found.append(Command(name, {key: value for key, _, value in pairs if value}, data))
+    return found
 
 
 def parse_file_command(text: str) -> dict[str, str]:

@@ -64,6 +64,9 @@ class MemoryRegistry:
         self.blobs[str(repository), descriptor.digest] = data
         return "pushed"
 
+    def check_push(self, repository: Repository) -> None:
+        self._call("check_push", repository, "")
+
     def pull_manifest(self, repository: Repository, selector: str) -> Manifest | None:
         self._call("pull_manifest", repository, selector)
         return self.manifests.get((str(repository), selector))

@@ -13,6 +13,7 @@ MAX_BYTES = 1 << 20
 """Go's archive/tar reads no more than 1 MiB of special headers (``maxSpecialFileSize``)."""
 
 _LONGEST_NUMBER = 19
+_SPARSE_PARTS = frozenset({b"GNU.sparse.offset", b"GNU.sparse.numbytes"})
 _NO_NUL = frozenset({b"path", b"linkpath"})
 
 
@@ -32,10 +33,14 @@ def format_records(records: Iterable[tuple[bytes, bytes]]) -> bytes:
 def parse_records(data: bytes) -> dict[bytes, bytes]:
     """The records of one extended header; a later one of the same key wins.
 
+    Of the map that GNU tar's sparse format 0.0 writes as many records of two keys, one record is
+    made as format 0.1 has it.
+
     Raises:
         ArchiveError: A length is wrong, or a name holds NUL.
     """
     records: dict[bytes, bytes] = {}
+    sparse_map: list[bytes] = []
     position = 0
     while position < len(data):
         space = data.find(b" ", position, position + _LONGEST_NUMBER + 1)
@@ -48,6 +53,10 @@ def parse_records(data: bytes) -> dict[bytes, bytes]:
             raise ArchiveError("a pax record has a wrong length")
         if b"\0" in key or (key in _NO_NUL and b"\0" in value):
             raise ArchiveError(f"the pax record {key[:80]!r} holds NUL")
+        if key in _SPARSE_PARTS:
+            sparse_map.append(value)
         records[key] = value
         position = end
+    if sparse_map:
+        records[b"GNU.sparse.map"] = b",".join(sparse_map)
     return records

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pybuild.archive import pax
 from pybuild.archive.errors import ArchiveError
 from pybuild.archive.header import BLOCK, Header, parse_header
+from pybuild.archive.sparse import SparseMap, read_old, read_pax, real_name
 from pybuild.archive.stream import ChunkStream
 from pybuild.tree.entry import NS_PER_S, Entry, Kind
 
@@ -21,10 +22,10 @@ _KINDS = {
     b"4": Kind.BLOCK_DEVICE,
     b"5": Kind.DIRECTORY,
     b"6": Kind.FIFO,
+    b"S": Kind.FILE,  # GNU tar's sparse file
 }
 _SPECIAL = frozenset(b"xgLK")  # headers about the next header; V is a label that nobody needs
 _LABEL = b"V"
-_SPARSE = b"GNU.sparse."
 _ZEROS = bytes(BLOCK)
 _MAX_SIZE = 1 << 63
 _MAX_ID = (1 << 32) - 1  # (uid_t)-1 means "leave it" to chown(2), so it can be nobody's
@@ -48,20 +49,25 @@ class Member:
     entry: Entry
     _stream: ChunkStream = field(repr=False)
     _left: int = 0
+    _sparse: SparseMap | None = None
 
     def chunks(self) -> Iterator[bytes]:
-        """The file's bytes, once; what is not taken is passed over.
+        """The file's bytes, once, holes of sparse files as zeros; what is not taken is passed over.
 
         Raises:
             ArchiveError: The archive ends within the file.
         """
-        while self._left:
-            for piece in self._stream.pieces(self._left):
-                self._left -= len(piece)
-                yield piece
-                break
-            else:
-                raise _cut(self.entry.path)
+        if self._sparse is not None:
+            return self._sparse.expand(self._stored)
+        return self._stored(self._left)
+
+    def _stored(self, size: int) -> Iterator[bytes]:
+        for piece in self._stream.pieces(size):
+            self._left -= len(piece)
+            size -= len(piece)
+            yield piece
+        if size:
+            raise _cut(self.entry.path)
 
     def skip(self) -> None:
         """Pass over what ``chunks`` has not given."""
@@ -87,8 +93,7 @@ def read(chunks: Iterator[bytes]) -> Iterator[Member]:
         if header.typeflag[0] in _SPECIAL:
             extended.read(header, stream)
         elif header.typeflag != _LABEL:
-            entry, size = _entry(header, extended.take())
-            member = Member(entry, stream, size)
+            member, size = _member(header, extended.take(), stream)
             yield member
             member.skip()
             _pad(stream, size)
@@ -145,35 +150,55 @@ def _next_header(stream: ChunkStream) -> Header | None:
     return parse_header(block)
 
 
-def _entry(header: Header, records: Mapping[bytes, bytes]) -> tuple[Entry, int]:
-    """The entry, and how many bytes of body follow."""
+def _member(
+    header: Header, records: Mapping[bytes, bytes], stream: ChunkStream
+) -> tuple[Member, int]:
+    """The member, and how many bytes of its body the stream is in front of."""
     kind = _KINDS.get(header.typeflag)
     name = records.get(b"path") or header.name
-    if kind is None or any(key.startswith(_SPARSE) for key in records):
-        raise _unsupported(header.typeflag, name)
+    if kind is None:
+        raise ArchiveError(f"{name[:200]!r}: the tar type {header.typeflag!r} is not supported")
     if header.typeflag == b"\0" and name.endswith(b"/"):
         kind = Kind.DIRECTORY  # how tars older than ustar write directories
+    if kind is not Kind.FILE:
+        # the size of a link or directory is not followed by bytes (Go, GNU)
+        return Member(_entry(header, records, kind, name, 0), stream), 0
+
     size = _bounded(records, b"size", header.size, _MAX_SIZE)
-    link = records.get(b"linkpath") or header.link
+    if not header.sparse and not records:
+        return Member(_entry(header, records, kind, name, size), stream, size), size
+    sparse = read_old(header.sparse, stream) if header.sparse else read_pax(records, stream)
+    if sparse is None:
+        return Member(_entry(header, records, kind, name, size), stream, size), size
+    size -= sparse.map_bytes
+    if sparse.stored_bytes != size:
+        raise ArchiveError(f"{name[:200]!r}: the map of a sparse file does not fit its bytes")
+    entry = _entry(header, records, kind, real_name(records) or name, sparse.size)
+    return Member(entry, stream, size, sparse), size
+
+
+def _entry(
+    header: Header, records: Mapping[bytes, bytes], kind: Kind, name: bytes, size: int
+) -> Entry:
+    link = b""
     if kind is Kind.HARDLINK:
-        link = _relative(link)
-    elif b"\0" in link:
-        raise ArchiveError(f"the link target {link[:80]!r} holds NUL")
-    is_file = kind is Kind.FILE
-    has_link = kind in {Kind.HARDLINK, Kind.SYMLINK}
-    entry = Entry(
+        link = _relative(records.get(b"linkpath") or header.link)
+    elif kind is Kind.SYMLINK:
+        link = records.get(b"linkpath") or header.link
+        if b"\0" in link:
+            raise ArchiveError(f"the link target {link[:80]!r} holds NUL")
+    return Entry(
         _relative(name),
         kind,
         header.mode & 0o7777,
         _bounded(records, b"uid", header.uid, _MAX_ID),
         _bounded(records, b"gid", header.gid, _MAX_ID),
         _time_ns(records.get(b"mtime"), header.mtime_s),
-        size if is_file else 0,
-        link if has_link else b"",
+        size,
+        link,
         header.device,
         _xattrs(records) if records else (),
     )
-    return entry, entry.size  # the size of a link or directory is not followed by bytes (Go, GNU)
 
 
 def _relative(name: bytes) -> bytes:
@@ -194,9 +219,8 @@ def _relative(name: bytes) -> bytes:
 
 
 def _bounded(records: Mapping[bytes, bytes], key: bytes, plain: int, limit: int) -> int:
-    text = records.get(key)
     value = plain
-    if text:
+    if records and (text := records.get(key)):
         if not text.isdigit() or len(text) > len(str(limit)):
             raise ArchiveError(f"a pax header has the {key.decode()} {text[:40]!r}")
         value = int(text)
@@ -248,8 +272,3 @@ def _pad(stream: ChunkStream, size: int) -> None:
 
 def _cut(path: bytes) -> ArchiveError:
     return ArchiveError(f"the tar is cut off within {path[:200]!r}")
-
-
-def _unsupported(typeflag: bytes, name: bytes) -> ArchiveError:
-    what = "sparse files are" if typeflag in {b"S", b"0"} else f"the tar type {typeflag!r} is"
-    return ArchiveError(f"{name[:200]!r}: {what} not supported yet")

@@ -28,15 +28,6 @@ _VERSION, _KEY, _BASE, _CHAIN, _CREATED, _MADE_LAYER = (
 )
 _TRUTH = {"true": True, "false": False}
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
-_LAYERS = frozenset(
-    {
-        media.OCI_LAYER,
-        media.OCI_LAYER_GZIP,
-        media.OCI_LAYER_ZSTD,
-        media.DOCKER_LAYER,
-        media.DOCKER_LAYER_GZIP,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +108,7 @@ def _read_chain(text: str, source: str) -> tuple[ChainLayer, ...]:
 
 def _read_layer(node: Node) -> ChainLayer:
     descriptor = Descriptor.from_node(node)
-    if descriptor.media_type not in _LAYERS:
+    if descriptor.media_type not in media.LAYERS:
         raise node["mediaType"].fail("the media type of a layer")
     return ChainLayer(
         descriptor,

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from pybuild.cache.entry import EMPTY, EMPTY_BYTES, StoredEntry, read_entry, write_entry
 from pybuild.digest import Digest, hex_of
-from pybuild.errors import IntegrityError, PybuildError, RegistryError
+from pybuild.errors import BlobMissing, IntegrityError, PybuildError, RegistryError
 from pybuild.events import BuildWarning, Emit
 from pybuild.oci.manifest import Descriptor
 from pybuild.oci.reference import Repository
@@ -68,11 +68,16 @@ class RegistryStepCache:
                 continue
             try:
                 self._save_to(repository, key, entry, title)
+            except BlobMissing as error:
+                self._not_saved(title, repository, error)
             except RegistryError as error:
                 self._leave_alone("write", repository, error)
             except (PybuildError, OSError) as error:
-                message = f"{title} is not cached in {repository}: {error}"
-                self._emit(BuildWarning("CacheNotSaved", message))
+                self._not_saved(title, repository, error)
+
+    def _not_saved(self, title: str, repository: Repository, error: Exception) -> None:
+        message = f"{title} is not cached in {repository}: {error}"
+        self._emit(BuildWarning("CacheNotSaved", message))
 
     def _look_up_one(self, key: Digest) -> CacheEntry | None:
         for repository in self._read:

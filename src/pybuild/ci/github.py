@@ -6,13 +6,17 @@ import base64
 import json
 import os
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+from pybuild.ci.checkout import Checkout
 from pybuild.ci.workflow_commands import GroupFolds, WorkflowCommands, break_commands
 from pybuild.cli.conduct import Outcome, conduct, log_for
 from pybuild.cli.invocation import Invocation
 from pybuild.errors import PybuildError, StepFailed, UsageError
 from pybuild.events import BuildWarning, Event
+from pybuild.masking import Masker
 from pybuild.report.history import History
 from pybuild.report.lines import Lines
 from pybuild.report.log import Log, TextLog
@@ -39,24 +43,62 @@ def run(invocation: Invocation) -> int:
     if invocation.arguments:
         raise UsageError(f"github takes no arguments, not {invocation.arguments[0]!r}")
     commands = WorkflowCommands(invocation.stdout, invocation.masker)
-    summary = _summary_file(invocation)
+    page = _Page(commands, _summary_file(invocation), invocation.masker)
     try:
         prepared = _prepare(invocation, commands)
     except PybuildError as error:
-        _annotate(error, commands)
-        _summarize(failure_summary(error), summary, commands, invocation)
+        page.annotate(error)
+        page.summarize(failure_summary(error))
         for line in error_lines(error):
             invocation.err.line(line)
         return error.status
+    checkout = Checkout(invocation.place().path(invocation.env.get("GITHUB_WORKSPACE", ".")))
     history = History()
+
+    def locate(file: str) -> str:
+        return checkout.locate(file, prepared.request)
 
     def watch(event: Event) -> None:
         history.emit(event)
         if isinstance(event, BuildWarning):
-            commands.warning(event.message, event.code, event.file, event.line)
+            commands.warning(event.message, event.code, locate(event.file), event.line)
 
     outcome = conduct(prepared, invocation, _log(prepared, invocation, commands), watch)
-    return _publish(outcome, history, commands, summary, invocation)
+    _hand_over(checkout, prepared, commands)
+    return _publish(outcome, history, page, locate)
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """What people see of a step beside its log.
+
+    Attributes:
+        summary: The file of the job's summary, or None.
+    """
+
+    commands: WorkflowCommands
+    summary: Path | None
+    masker: Masker
+
+    def annotate(self, error: PybuildError, locate: Callable[[str], str] = str) -> None:
+        """Show the error at its line, whose place is the first line of the excerpt."""
+        is_step = isinstance(error, StepFailed)
+        title = f"RUN failed (exit {error.status})" if is_step else type(error).__name__
+        place = _PLACE.fullmatch(error.excerpt.partition("\n")[0])
+        file, line = (locate(place["file"]), int(place["line"])) if place else ("", 0)
+        message = f"{error.message}\n{error.hint}" if error.hint else error.message
+        self.commands.error(message, title, file, line)
+
+    def summarize(self, text: str) -> None:
+        """Append to the summary; a build is no worse for one that cannot be written."""
+        if self.summary is None:
+            return
+        try:
+            with self.summary.open("a", encoding="utf-8") as file:
+                file.write(self.masker.mask(text))
+        except OSError as error:
+            message = f"cannot write the job summary {self.summary}: {error.strerror}"
+            self.commands.warning(message, "SummaryNotWritten", "", 0)
 
 
 def _prepare(invocation: Invocation, commands: WorkflowCommands) -> Prepared:
@@ -100,54 +142,35 @@ def _log(prepared: Prepared, invocation: Invocation, commands: WorkflowCommands)
     return log_for(prepared, invocation, text)
 
 
-def _publish(
-    outcome: Outcome,
-    history: History,
-    commands: WorkflowCommands,
-    summary: Path | None,
-    invocation: Invocation,
-) -> int:
+def _hand_over(checkout: Checkout, prepared: Prepared, commands: WorkflowCommands) -> None:
+    request, files = prepared.request, prepared.files
+    written = [output.destination for output in request.outputs]
+    written += [path for path in (files.image_id, files.metadata, files.digest) if path]
+    if request.hook.script:
+        written.append(Path(request.context))
+    try:
+        checkout.hand_over(written)
+    except OSError as error:
+        message = f"files in the workspace stay root's: {error.strerror}: {error.filename}"
+        commands.warning(message, "OwnerNotChanged", "", 0)
+
+
+def _publish(outcome: Outcome, history: History, page: _Page, locate: Callable[[str], str]) -> int:
     match outcome:
         case None:
             return 0
         case BuildResult():
-            commands.output("digest", outcome.digest)
-            commands.output("imageid", outcome.image_id)
-            commands.output("metadata", json.dumps(metadata_document(outcome)))
-            _summarize(success_summary(outcome, history.warnings), summary, commands, invocation)
+            page.commands.output("digest", outcome.digest)
+            page.commands.output("imageid", outcome.image_id)
+            page.commands.output("metadata", json.dumps(metadata_document(outcome)))
+            page.summarize(success_summary(outcome, history.warnings))
             return 0
         case _:
-            _annotate(outcome, commands)
-            text = failure_summary(outcome, history.failed, history.warnings)
-            _summarize(text, summary, commands, invocation)
+            page.annotate(outcome, locate)
+            page.summarize(failure_summary(outcome, history.failed, history.warnings))
             return outcome.status
-
-
-def _annotate(error: PybuildError, commands: WorkflowCommands) -> None:
-    """Show the error at its line, whose place is the first line of the excerpt."""
-    is_step = isinstance(error, StepFailed)
-    title = f"RUN failed (exit {error.status})" if is_step else type(error).__name__
-    place = _PLACE.fullmatch(error.excerpt.partition("\n")[0])
-    message = f"{error.message}\n{error.hint}" if error.hint else error.message
-    commands.error(
-        message, title, place["file"] if place else "", int(place["line"]) if place else 0
-    )
 
 
 def _summary_file(invocation: Invocation) -> Path | None:
     text = invocation.env.get("GITHUB_STEP_SUMMARY", "")
     return Path(os.path.realpath(text)) if text else None
-
-
-def _summarize(
-    text: str, path: Path | None, commands: WorkflowCommands, invocation: Invocation
-) -> None:
-    """Append to the job's summary; a build is no worse for a summary that cannot be written."""
-    if path is None:
-        return
-    try:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(invocation.masker.mask(text))
-    except OSError as error:
-        message = f"cannot write the job summary {path}: {error.strerror}"
-        commands.warning(message, "SummaryNotWritten", "", 0)

@@ -12,7 +12,7 @@ from pybuild.events import Emit, Event
 from pybuild.report.lines import Lines
 from pybuild.report.log import Log, QuietLog, TextLog
 from pybuild.report.metadata import failure_document, metadata_document
-from pybuild.report.outcome import result_lines
+from pybuild.report.outcome import image_name_lines, result_lines
 from pybuild.report.plain import Level, PlainLog
 from pybuild.report.rawjson import JsonLog
 from pybuild.request import BuildResult
@@ -91,6 +91,10 @@ def write_result(files: ResultFiles, result: BuildResult) -> None:
         write(files.metadata, json.dumps(metadata_document(result), indent=2))
     if files.digest:
         write(files.digest, result.digest)
+    for path, tagged in ((files.names, False), (files.tagged_names, True)):
+        if path:
+            names = image_name_lines(result, tagged=tagged)
+            write(path, "".join(f"{name}\n" for name in names))
 
 
 def write_failure(files: ResultFiles, error: PybuildError) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from pybuild.cli.conduct import conduct, level_of, log_for
 from pybuild.cli.help import executor_help
@@ -17,7 +18,7 @@ from pybuild.report.outcome import kaniko_lines, result_lines
 from pybuild.report.plain import PlainLog
 from pybuild.request import BuildResult
 from pybuild.settings import argv, kaniko
-from pybuild.settings.compose import compose
+from pybuild.settings.compose import Prepared, compose
 from pybuild.settings.values import Values, from_environment, unknown_variables
 
 
@@ -36,24 +37,37 @@ def run(invocation: Invocation) -> int:
 
 def _build(parsed: argv.Parsed, invocation: Invocation) -> int:
     env = invocation.env
-    given, notes = kaniko.from_flags(parsed)
-    layers = (given, from_environment(env), kaniko.from_environment(env), kaniko.DEFAULTS)
-    values = Values(*layers)
+    typed, set_ = kaniko.from_flags(parsed), kaniko.from_environment(env)
+    values = Values(typed.layer, from_environment(env), set_.layer, kaniko.DEFAULTS)
     kaniko.check_destination(values)
     prepared = compose(values, invocation.place())
     git = replace(prepared.request.git, pull_http=kaniko.pull_http(env))
     request = replace(prepared.request, git=git)
-    prepared = replace(prepared, request=request).with_warnings(unknown_variables(env))
+    warnings = (*typed.warnings, *set_.warnings, *unknown_variables(env))
+    prepared = replace(prepared, request=request).with_warnings(warnings)
 
-    def text(lines: Lines) -> Log:
-        level = level_of(prepared.verbosity)
-        return TextLog(PlainLog(lines, level), lines, _result_lines, "error building image: ")
-
-    log = log_for(prepared, invocation, text)
-    for note in notes:
+    log = log_for(prepared, invocation, lambda err: _log(err, prepared, invocation))
+    for note in (*typed.notes, *set_.notes):
         log.emit(Debug(note))
     outcome = conduct(prepared, invocation, log)
     return exit_code(outcome, executor=True) if isinstance(outcome, PybuildError) else 0
+
+
+def _log(err: Lines, prepared: Prepared, invocation: Invocation) -> Log:
+    """Kaniko's streams: what a RUN prints on standard output, all else on standard error."""
+    if prepared.timestamps:
+        err = Lines(invocation.stderr, invocation.masker, _stamp(invocation.clock))
+    level = level_of(prepared.verbosity)
+    plain = PlainLog(err, level, run_lines=invocation.out)
+    return TextLog(plain, err, _result_lines, "error building image: ")
+
+
+def _stamp(clock: Callable[[], float]) -> Callable[[str], str]:
+    def stamped(line: str) -> str:
+        at = datetime.fromtimestamp(clock(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return f"{at} {line}".rstrip()
+
+    return stamped
 
 
 def _result_lines(result: BuildResult) -> Iterator[str]:

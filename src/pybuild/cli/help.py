@@ -6,7 +6,8 @@ import textwrap
 from collections.abc import Iterable
 
 from pybuild.settings.argv import dashed
-from pybuild.settings.kaniko import FLAGS, Fate
+from pybuild.settings.docker_flags import DOCKER_FLAGS
+from pybuild.settings.kaniko_flags import FLAGS, Fate
 from pybuild.settings.option import Form, Kind, Option
 from pybuild.settings.table import OPTIONS
 
@@ -16,9 +17,13 @@ _INDENT = 30
 _KANIKO_OWN = {
     "no-push": "Do not push the image.",
     "tar-path PATH": "Write an archive for docker load.",
+    "oci-layout-path PATH": "Write an OCI layout into this directory.",
+    "compression-level N": "Level of the compression; without it the fast default.",
     "cache": "Look steps up in the cache repository, and keep them there.",
     "cache-repo REPOSITORY": "The cache repository; without it cache below the first destination.",
+    "no-push-cache": "Look steps up, and keep none.",
     "git KEY=VALUE": "Setting of a git context: branch=NAME.",
+    "log-format FORM": "json prints one object an event; text and color are the same.",
 }
 
 
@@ -38,6 +43,10 @@ def build_help() -> str:
             "",
             "Variables only:",
             *variables,
+            "",
+            _wrapped("Accepted, without effect:", (f.name for f in DOCKER_FLAGS.values() if f.why)),
+            "",
+            _wrapped("Not supported yet:", (f.name for f in DOCKER_FLAGS.values() if not f.why)),
         ]
     )
 
@@ -53,6 +62,8 @@ def executor_help() -> str:
             "Flags:",
             *rows,
             *own,
+            "",
+            _paragraph("Accepted with a warning:", Fate.WARNED),
             "",
             _paragraph("Accepted, without effect:", Fate.WITHOUT_EFFECT),
             "",
@@ -92,5 +103,8 @@ def _aligned(spelling: str, text: str) -> str:
 
 
 def _paragraph(title: str, fate: Fate) -> str:
-    names = " ".join(dashed(flag.name) for flag in FLAGS if flag.fate is fate)
-    return textwrap.fill(f"{title} {names}", _WIDTH, break_on_hyphens=False)
+    return _wrapped(title, (flag.name for flag in FLAGS if flag.fate is fate))
+
+
+def _wrapped(title: str, names: Iterable[str]) -> str:
+    return textwrap.fill(f"{title} {' '.join(map(dashed, names))}", _WIDTH, break_on_hyphens=False)

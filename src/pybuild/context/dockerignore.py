@@ -68,12 +68,13 @@ def scan(directory: Path, patterns: Patterns) -> TreeIndex:
     """
     index = TreeIndex()
     root = os.fsencode(directory)
-    index.put(_entry(b"", os.lstat(root), root))
+    file_ids = _FileIds()
+    index.put(_entry(b"", os.lstat(root), root, file_ids))
     # A directory, and the ones above it (or itself) that are left out so far.
     pending: list[tuple[bytes, tuple[Entry, ...]]] = [(b"", ())]
     while pending:
         path, waiting = pending.pop()
-        for entry in _children(root, path):
+        for entry in _children(root, path, file_ids):
             is_excluded = patterns.excludes(entry.path)
             if not is_excluded:
                 for above in waiting:
@@ -87,19 +88,33 @@ def scan(directory: Path, patterns: Patterns) -> TreeIndex:
     return index
 
 
-def _children(root: bytes, path: bytes) -> Iterator[Entry]:
+class _FileIds:
+    """Numbers for files that may have more than one name."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[int, int], int] = {}
+
+    def of(self, status: os.stat_result) -> int:
+        """The number of a file; an inode number alone would be one of its filesystem only."""
+        if status.st_nlink == 1 or stat.S_ISDIR(status.st_mode):
+            return 0
+        inode = (status.st_dev, status.st_ino)
+        return self._numbers.setdefault(inode, len(self._numbers) + 1)
+
+
+def _children(root: bytes, path: bytes, file_ids: _FileIds) -> Iterator[Entry]:
     try:
         with os.scandir(join(root, path) if path else root) as found:
             for child in found:
                 status = child.stat(follow_symlinks=False)
                 if stat.S_IFMT(status.st_mode) in _KINDS:
-                    yield _entry(join(path, child.name), status, child.path)
+                    yield _entry(join(path, child.name), status, child.path, file_ids)
     except OSError as error:
         shown = os.fsdecode(path) or "its root"
         raise ContextError(f"cannot read {shown} of the context: {error.strerror}") from error
 
 
-def _entry(path: bytes, status: os.stat_result, place: bytes) -> Entry:
+def _entry(path: bytes, status: os.stat_result, place: bytes, file_ids: _FileIds) -> Entry:
     kind = _KINDS[stat.S_IFMT(status.st_mode)]
     device = (os.major(status.st_rdev), os.minor(status.st_rdev)) if kind in _DEVICES else (0, 0)
     return Entry(
@@ -112,4 +127,5 @@ def _entry(path: bytes, status: os.stat_result, place: bytes) -> Entry:
         size=status.st_size if kind is Kind.FILE else 0,
         link=os.readlink(place) if kind is Kind.SYMLINK else b"",  # noqa: PTH115 - bytes
         device=device,
+        file_id=file_ids.of(status),
     )

@@ -1,39 +1,21 @@
-"""Execute a cut plan: stage by stage, step by step, from what is reused to the target's chain."""
+"""Execute a cut plan: stages side by side as their sources allow, each step after the other."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import assert_never
 
 from pybuild.digest import Digest
 from pybuild.engine.context import SourceFiles
-from pybuild.engine.copy import copied_roots, copy_step
+from pybuild.engine.copy import copied_roots
 from pybuild.engine.job import Job
-from pybuild.engine.live import LiveStage, materialize
-from pybuild.engine.progress import Vertex
-from pybuild.engine.run import run_step, workdir_step
-from pybuild.engine.times import rfc3339
+from pybuild.engine.stage import FinishedStage, OnLayer, StageRun
 from pybuild.engine.tools import Inputs
-from pybuild.graph.cut import StageCut
-from pybuild.graph.plan import (
-    CopyAction,
-    FromContext,
-    FromStage,
-    ImageBase,
-    Plan,
-    RunAction,
-    StageBase,
-    StagePlan,
-    Step,
-    WorkdirAction,
-)
-from pybuild.layers.pack import PackedLayer, pack
-from pybuild.ports import CacheEntry, ChainLayer, StageTree
+from pybuild.graph.plan import CopyAction, FromContext, Plan, StageBase, StagePlan
+from pybuild.ports import CacheEntry, ChainLayer
 from pybuild.request import StepReport
-from pybuild.tree.entry import Item
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +25,7 @@ class Executed:
     Attributes:
         chain: The target's layers, base first.
         created: For each stage, when each of its steps ran (RFC 3339).
-        reports: Every step that ran or was reused, in order.
+        reports: Every step that ran or was reused, in the Dockerfile's order.
     """
 
     chain: tuple[ChainLayer, ...]
@@ -65,145 +47,83 @@ def context_digests(
     return digests
 
 
-def execute(job: Job) -> Executed:
-    """Run what must run.
+def execute(job: Job, jobs: int, on_layer: OnLayer) -> Executed:
+    """Run what must run; steps are saved to the cache while later ones run.
 
-    Stages run one after the other; steps are saved to the cache while later ones run.
+    Args:
+        job: The plan and everything that it needs.
+        jobs: How many stages may be at work at once.
+        on_layer: Told of every layer as soon as it is known, by the stage's index; called from
+            any thread.
 
     Raises:
-        PybuildError: A step failed, or something it needs could not be had.
+        PybuildError: A step failed, or something it needs could not be had. RUNs of other stages
+            have been ended.
     """
     with ExitStack() as cleanup:
         savers = ThreadPoolExecutor(1, thread_name_prefix="cache")
-        cleanup.callback(savers.shutdown, wait=True, cancel_futures=False)
-        run = _Run(job, cleanup, savers)
-        for stage, cut in zip(job.plan.stages, job.cuts, strict=True):
-            run.stage(stage, cut)
-        for future in run.saving:
-            future.result()
-        return Executed(tuple(run.chains[job.plan.target]), run.created, tuple(run.reports))
+        cleanup.callback(savers.shutdown, wait=True)
+        workers = ThreadPoolExecutor(jobs, thread_name_prefix="stage")
+        cleanup.callback(workers.shutdown, wait=True, cancel_futures=True)
+        execution = _Execution(job, on_layer, cleanup, savers)
+        try:
+            finished = execution.run(workers)
+            for saved in execution.saving:
+                saved.result()
+        except BaseException:
+            job.tools.rootfs.stop()
+            raise
+        return Executed(
+            finished[job.plan.target].chain,
+            {index: one.created for index, one in finished.items()},
+            tuple(report for index in sorted(finished) for report in finished[index].reports),
+        )
 
 
-class _Run:
-    """One execution: what each stage has come to."""
+class _Execution:
+    """Starts a stage when what it is made of is finished."""
 
-    def __init__(self, job: Job, cleanup: ExitStack, savers: ThreadPoolExecutor) -> None:
-        self.chains: dict[int, list[ChainLayer]] = {}
-        self.created: dict[int, list[str]] = {}
-        self.reports: list[StepReport] = []
-        self.saving: list[Future[None]] = []
-        self._live: dict[int, LiveStage] = {}
+    def __init__(
+        self, job: Job, on_layer: OnLayer, cleanup: ExitStack, savers: ThreadPoolExecutor
+    ) -> None:
         self._job = job
-        self._tools = job.tools
+        self._on_layer = on_layer
         self._cleanup = cleanup
         self._savers = savers
+        self._finished: dict[int, FinishedStage] = {}
+        self.saving: list[Future[None]] = []
 
-    def stage(self, stage: StagePlan, cut: StageCut) -> None:
-        """Bring one stage as far as the build needs it."""
-        keys = self._job.keys[stage.index]
-        count = cut.reused
-        if not cut.needed:
-            count = max(count, _leading_hits(keys, self._job.hits))
-        for place, step in enumerate(stage.steps[:count]):
-            self._tools.progress.cached(step.title)
-            layer = cut.chain[place - count].descriptor if cut.needed and cut.chain else None
-            self.reports.append(StepReport(step.title, cached=True, seconds=0.0, layer=layer))
-        self.created[stage.index] = self._reused_times(keys[:count], cut)
-        if not cut.needed:
-            return
-        self.chains[stage.index] = chain = self._start_chain(stage, cut)
-        remaining = stage.steps[cut.reused :]
-        if not remaining and not cut.read:
-            return
-        live = LiveStage(chain, self.created[stage.index], self._tree(stage))
-        self._live[stage.index] = live
-        if chain:
-            self._unpack(stage, live)
-        for place, step in enumerate(remaining, cut.reused):
-            self._step(stage, place, step, live)
+    def run(self, workers: ThreadPoolExecutor) -> Mapping[int, FinishedStage]:
+        """Bring every stage as far as the build needs it."""
+        waiting = {stage.index: stage for stage in self._job.plan.stages}
+        running: dict[Future[FinishedStage], int] = {}
+        while waiting or running:
+            for stage in [one for one in waiting.values() if self._is_ready(one)]:
+                del waiting[stage.index]
+                running[workers.submit(self._stage(stage).run)] = stage.index
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                index = running.pop(future)
+                self._finished[index] = future.result()
+        return self._finished
 
-    def _start_chain(self, stage: StagePlan, cut: StageCut) -> list[ChainLayer]:
-        if cut.chain is not None:
-            return list(cut.chain)
-        match stage.base:
-            case StageBase(index):
-                return list(self.chains[index])
-            case _:
-                raise AssertionError("only a stage on a stage waits for its base")
+    def _is_ready(self, stage: StagePlan) -> bool:
+        made_of = set(stage.sources())
+        if isinstance(stage.base, StageBase):
+            made_of.add(stage.base.index)
+        return made_of <= self._finished.keys()
 
-    def _tree(self, stage: StagePlan) -> StageTree:
-        tree = self._tools.rootfs.stage(f"stage-{stage.index}")
-        self._cleanup.callback(tree.close)
-        return tree
+    def _stage(self, stage: StagePlan) -> StageRun:
+        return StageRun(
+            self._job,
+            stage,
+            self._finished,
+            self._cleanup,
+            on_layer=self._on_layer,
+            on_entry=self._save,
+        )
 
-    def _unpack(self, stage: StagePlan, live: LiveStage) -> None:
-        base = stage.base
-        name = str(base.image.reference) if isinstance(base, ImageBase) else stage.name
-        with self._tools.progress.vertex(f"[{stage.name}] unpack {name}"):
-            materialize(live, self._tools)
-
-    def _step(self, stage: StagePlan, place: int, step: Step, live: LiveStage) -> None:
-        began_s = self._tools.progress.now_s()
-        with self._tools.progress.vertex(step.title) as vertex:
-            packed = self._layer(self._items(step, live, vertex), step)
-            live.add(packed)
-        created = rfc3339(self._job.inputs.times.now)
-        live.created.append(created)
-        seconds = self._tools.progress.now_s() - began_s
-        self.reports.append(StepReport(step.title, False, seconds, packed.descriptor))
-        self._save(stage, place, step, live, created)
-
-    def _items(self, step: Step, live: LiveStage, vertex: Vertex) -> tuple[Item, ...]:
-        match step.action:
-            case RunAction() as action:
-                return run_step(step, action, live, vertex, self._job)
-            case CopyAction() as action:
-                files = self._source(action)
-                return copy_step(step, action, files, live, self._job)
-            case WorkdirAction() as action:
-                return workdir_step(step, action, live, self._job)
-            case _:
-                assert_never(step.action)
-
-    def _source(self, action: CopyAction) -> SourceFiles:
-        match action.source:
-            case FromContext():
-                return self._job.context
-            case FromStage(index):
-                source = self._live[index]
-                return SourceFiles(source.index, source.tree.directory())
-            case _:
-                assert_never(action.source)
-
-    def _layer(self, items: Sequence[Item], step: Step) -> PackedLayer:
-        is_run = isinstance(step.action, RunAction)
-        rewrite_to = self._job.inputs.times.rewrite_to if is_run else None
-        return pack(items, self._tools.store, rewrite_to=rewrite_to)
-
-    def _save(
-        self, stage: StagePlan, place: int, step: Step, live: LiveStage, created: str
-    ) -> None:
-        cache = self._tools.cache
-        if cache is None:
-            return
-        entry = CacheEntry(self._base_digest(stage), tuple(live.chain), created)
-        key = self._job.keys[stage.index][place]
-        self.saving.append(self._savers.submit(cache.save, key, entry, step.title))
-
-    def _base_digest(self, stage: StagePlan) -> str:
-        base = stage.base
-        while isinstance(base, StageBase):
-            base = self._job.plan.stages[base.index].base
-        return base.image.digest if isinstance(base, ImageBase) else ""
-
-    def _reused_times(self, keys: Sequence[Digest], cut: StageCut) -> list[str]:
-        last = cut.entry.created if cut.entry else rfc3339(self._job.inputs.times.now)
-        return [self._job.hits[key].created if key in self._job.hits else last for key in keys]
-
-
-def _leading_hits(keys: Sequence[Digest], hits: Mapping[Digest, CacheEntry]) -> int:
-    """How many steps of a stage that is not needed are shown as cached."""
-    for place, key in enumerate(keys):
-        if key not in hits:
-            return place
-    return len(keys)
+    def _save(self, key: Digest, entry: CacheEntry, title: str) -> None:
+        cache = self._job.tools.cache
+        if cache is not None:
+            self.saving.append(self._savers.submit(cache.save, key, entry, title))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pybuild.digest import Digest, sha256_of
+from pybuild.digest import sha256_of
+from pybuild.errors import UsageError
 from pybuild.graph.plan import ImageBase, Plan, StageBase, StagePlan
 from pybuild.oci import media
 from pybuild.oci.config import History, ImageConfig
@@ -32,6 +33,7 @@ def assemble(
     platform: Platform,
     labels: Mapping[str, str],
     image_created: str,
+    oci_media_types: bool = True,
 ) -> BuiltImage:
     """Put the target's documents together.
 
@@ -42,7 +44,12 @@ def assemble(
         platform: What the image is for.
         labels: Labels of the command line; they win over the Dockerfile's.
         image_created: When the image was made, and when steps without a layer were.
+        oci_media_types: Whether the documents carry OCI's media types, else Docker's.
+
+    Raises:
+        UsageError: Docker has no media type for a layer.
     """
+    form = oci_form if oci_media_types else docker_form
     target = plan.stages[plan.target]
     base = _base_config(plan, target, platform)
     config = replace(
@@ -55,27 +62,38 @@ def assemble(
     )
     config_bytes = config.to_bytes()
     manifest = Manifest(
-        media.OCI_MANIFEST,
-        Descriptor(media.OCI_CONFIG, sha256_of(config_bytes), len(config_bytes)),
-        tuple(as_oci(layer.descriptor) for layer in chain),
+        form(media.OCI_MANIFEST),
+        Descriptor(form(media.OCI_CONFIG), sha256_of(config_bytes), len(config_bytes)),
+        tuple(_as(form, layer.descriptor) for layer in chain),
     )
     document = manifest.to_bytes()
-    descriptor = Descriptor(media.OCI_MANIFEST, sha256_of(document), len(document))
+    descriptor = Descriptor(manifest.media_type, sha256_of(document), len(document))
     return BuiltImage(manifest, descriptor, config_bytes, tuple(chain))
 
 
-def as_oci(descriptor: Descriptor) -> Descriptor:
-    """The descriptor with the OCI name of its type; Docker's name stands for the same bytes."""
-    return Descriptor(
-        media.TO_OCI.get(descriptor.media_type, descriptor.media_type),
-        descriptor.digest,
-        descriptor.size_bytes,
-    )
+def oci_form(media_type: str) -> str:
+    """OCI's name of a type that both have; it stands for the same bytes."""
+    return media.TO_OCI.get(media_type, media_type)
 
 
-def image_id(image: BuiltImage) -> Digest:
-    """The digest of the configuration."""
-    return image.manifest.config.digest
+def docker_form(media_type: str) -> str:
+    """Docker's name of a type that both have.
+
+    Raises:
+        UsageError: Docker has none, as for zstd.
+    """
+    if media_type in media.TO_OCI:
+        return media_type
+    if media_type not in media.TO_DOCKER:
+        raise UsageError(
+            f"Docker's media types have none for {media_type}",
+            hint="leave out oci-mediatypes=false, or use compression=gzip",
+        )
+    return media.TO_DOCKER[media_type]
+
+
+def _as(form: Callable[[str], str], descriptor: Descriptor) -> Descriptor:
+    return Descriptor(form(descriptor.media_type), descriptor.digest, descriptor.size_bytes)
 
 
 def _base_config(plan: Plan, stage: StagePlan, platform: Platform) -> ImageConfig:

@@ -45,6 +45,17 @@ class LiveStage:
                 apply_items(items, directory, warn=lambda text: _warn(tools, text))
 
 
+def restore(stage: LiveStage, tools: Tools) -> None:
+    """Unpack the tree again where another tree's RUN has changed it."""
+    if stage.tree.damaged:
+        tools.progress.warn(
+            "TreeRestored", "a RUN changed files of another stage; they are unpacked again"
+        )
+        stage.tree.start_over()
+        stage.index = TreeIndex()
+        materialize(stage, tools)
+
+
 def materialize(stage: LiveStage, tools: Tools) -> None:
     """Fetch the chain's layers, several at once, and unpack them in order."""
     with ThreadPoolExecutor(_FETCHES, thread_name_prefix="fetch") as pool:

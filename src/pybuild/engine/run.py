@@ -45,9 +45,10 @@ def run_step(
             excerpt=job.excerpt(step),
         )
     files = SourceFiles(stage.index, stage.tree.directory())
+    ignored = job.inputs.ignored
     changed = changes(
         stage.index,
-        stage.tree.candidates(),
+        (one for one in stage.tree.candidates() if not ignored.covers(one.path)),
         files.digest,
         clamp_s=job.inputs.times.rewrite_to,
     )

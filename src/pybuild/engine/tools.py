@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pybuild.dockerfile.instructions import Dockerfile
+from pybuild.engine.ignored import NOTHING_IGNORED, IgnoredPaths
 from pybuild.engine.progress import Progress
+from pybuild.layers.compression import GZIP, Compression
 from pybuild.ports import BlobStore, Registry, Rootfs, StepCache
 
 
@@ -41,3 +43,5 @@ class Inputs:
 
     dockerfile: Dockerfile
     times: Times
+    compression: Compression = GZIP
+    ignored: IgnoredPaths = NOTHING_IGNORED

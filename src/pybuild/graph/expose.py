@@ -14,12 +14,12 @@ _HIGHEST = 65535
 
 
 def exposed(words: Iterable[str]) -> tuple[str, ...]:
-    """Every port of the words, ranges spelled out, sorted.
+    """Every port of the words, ranges spelled out, sorted; one that two words name stands twice.
 
     Raises:
         ValueError: A word is not ``[[ip:]host:]port[-port][/protocol]``.
     """
-    found: set[str] = set()
+    found: list[str] = []
     for word in words:
         match = _WORD.fullmatch(word)
         protocol = ((match and match["protocol"]) or "tcp").lower()
@@ -29,5 +29,5 @@ def exposed(words: Iterable[str]) -> tuple[str, ...]:
         last = int(match["last"] or first)
         if not first <= last <= _HIGHEST:
             raise ValueError(f"invalid range format for --expose: {word}")
-        found |= {f"{port}/{protocol}" for port in range(first, last + 1)}
+        found += [f"{port}/{protocol}" for port in range(first, last + 1)]
     return tuple(sorted(found))

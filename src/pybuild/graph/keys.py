@@ -10,8 +10,8 @@ Left out:
   environment, user, working directory, shell) is in that RUN's key.
 - owners and times of context files: they become 0:0, and a checkout changes every time.
 - proxy variables: they say how to reach the network, not what to build (as BuildKit does).
-- ``SOURCE_DATE_EPOCH``, unless ``--rewrite-timestamp`` asks for it in a RUN's layer: CI sets it
-  from the commit, and a key that changes with every commit is no key.
+- ``SOURCE_DATE_EPOCH``, unless ``--rewrite-timestamp`` clamps every layer's times to it: CI sets
+  it from the commit, and a key that changes with every commit is no key.
 - secrets: only ever by id.
 - the step's line, comments and spelling: only what they mean.
 """
@@ -38,7 +38,7 @@ from pybuild.graph.plan import (
 )
 from pybuild.oci.platform import Platform
 
-SCHEMA = "pybuild step 1"
+SCHEMA = "pybuild step 2"
 """Changes whenever a key's meaning or a layer's bytes change."""
 
 ContextKey = tuple[int, int]
@@ -58,7 +58,7 @@ def stage_keys(
         plan: What to build.
         platform: What it is built for.
         context_digests: For each step that copies from the context, a digest of what it copies.
-        rewrite_to: The epoch that RUN's layers are clamped to, or None.
+        rewrite_to: The epoch that the layers' times are clamped to, or None.
     """
     keys: list[tuple[Digest, ...]] = []
     last: list[Digest] = []
@@ -97,14 +97,14 @@ def step_key(
     """The key of one step; content is the digest of the context files that it copies."""
     match step.action:
         case RunAction(argv, env, _, user, workdir):
-            parts: tuple[Value, ...] = ("run", argv, env, user, workdir, rewrite_to)
+            parts: tuple[Value, ...] = ("run", argv, env, user, workdir)
         case CopyAction() as copy:
             parts = ("copy", _source_key(copy, last, content), *_placing(copy))
         case WorkdirAction(path, user):
             parts = ("workdir", path, user)
         case _:
             assert_never(step.action)
-    return key_of(SCHEMA, parent, *parts)
+    return key_of(SCHEMA, parent, rewrite_to, *parts)
 
 
 def _placing(copy: CopyAction) -> tuple[Value, ...]:

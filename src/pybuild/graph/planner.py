@@ -115,7 +115,7 @@ class _Planner:
         declared = {name for arg in self._dockerfile.global_args for name, _ in arg.pairs}
         declared |= set(self._scope.platform_args)
         for state in self._states.values():
-            declared |= state.declared
+            declared.update(state.declared)
         for name in self._scope.given:
             if name not in declared and not used_without_arg(name):
                 yield BuildWarning(
@@ -258,10 +258,7 @@ class _StageReader:
         )  # fmt: skip
 
     def workdir(self, workdir: Workdir) -> Action | None:
-        path = self.word(workdir, workdir.path)
-        if not path:
-            message = "WORKDIR requires exactly one argument, and its variable is empty"
-            raise problem(self.dockerfile, workdir.location, message)
+        path = self.word(workdir, workdir.path)  # of an empty variable: no move, but a layer
         joined = str(ImagePath.parse(self.state.workdir).join(path))
         self.state.run = replace(self.state.run, working_dir=joined)
         makes_layer = joined != "/"
@@ -297,7 +294,7 @@ class _StageReader:
 
     def cmd(self, cmd: Cmd) -> None:
         words = self.command(cmd.command)
-        self.state.run = replace(self.state.run, cmd=words, args_escaped=cmd.command.shell)
+        self.state.run = replace(self.state.run, cmd=words, args_escaped=True)
         self.state.cmd_set = True
         self.note(history.words_text("CMD", words))
 

@@ -96,9 +96,9 @@ def missing(dockerfile: Dockerfile, location: Location, what: str, hint: str = "
     return not_built_yet(what, hint=hint, excerpt=dockerfile.excerpt(location))
 
 
-def _platform_args(platform: Platform) -> dict[str, str]:
+def _platform_args(target: Platform) -> dict[str, str]:
     values: dict[str, str] = {}
-    for side in ("BUILD", "TARGET"):  # one platform: emulation is not ours
+    for side, platform in (("BUILD", Platform.host()), ("TARGET", target)):
         values |= {
             f"{side}PLATFORM": str(platform),
             f"{side}OS": platform.os,

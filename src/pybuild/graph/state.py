@@ -17,15 +17,14 @@ class StageState:
     Attributes:
         run: The image's configuration so far.
         env: What RUN sees and words expand to: ENV and ARG, the later one wins.
-        args: ARGs in scope that have a value, in the order of their first declaration.
-        declared: Every ARG declared so far, with or without a value.
+        declared: The ARGs in scope, with or without a value, in the order of their first
+            declaration.
         cmd_set: Whether this stage has set CMD, so that ENTRYPOINT keeps it.
     """
 
     run: RunConfig
     env: dict[str, str]
-    args: dict[str, str] = field(default_factory=dict)
-    declared: set[str] = field(default_factory=set)
+    declared: list[str] = field(default_factory=list)
     history: list[History] = field(default_factory=list)
     author: str = ""
     cmd_set: bool = False
@@ -41,10 +40,7 @@ class StageState:
     @classmethod
     def on_stage(cls, parent: StageState) -> StageState:
         """The state after FROM a stage: its configuration and its ARGs are inherited."""
-        return cls(
-            parent.run, dict(parent.env), dict(parent.args), set(parent.declared),
-            author=parent.author,
-        )  # fmt: skip
+        return cls(parent.run, dict(parent.env), list(parent.declared), author=parent.author)
 
     @property
     def workdir(self) -> str:
@@ -56,6 +52,11 @@ class StageState:
         """What the shell form is given to."""
         return self.run.shell or DEFAULT_SHELL
 
+    @property
+    def args(self) -> dict[str, str]:
+        """The ARGs in scope as a RUN sees them: an ENV of the name hides its value."""
+        return {name: self.env.get(name, "") for name in self.declared}
+
     def set_env(self, name: str, value: str) -> None:
         """Take an ENV into the image and into what follows."""
         self.run = self.run.with_env(name, value)
@@ -63,7 +64,7 @@ class StageState:
 
     def declare_arg(self, name: str, value: str | None) -> None:
         """Take an ARG; without a value it is declared but not in the environment."""
-        self.declared.add(name)
+        if name not in self.declared:
+            self.declared.append(name)
         if value is not None:
-            self.args[name] = value
             self.env[name] = value

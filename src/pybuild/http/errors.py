@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Literal
 
 Kind = Literal[
-    "dns", "refused", "timeout", "tls", "certificate", "proxy", "broken", "redirect", "large"
+    "dns",
+    "refused",
+    "timeout",
+    "tls",
+    "certificate",
+    "identity",
+    "proxy",
+    "broken",
+    "redirect",
+    "large",
 ]
 
 

@@ -11,6 +11,15 @@ from urllib3 import exceptions as faults
 from pybuild.http.errors import TransportError
 from pybuild.http.origin import Origin
 
+_ABOUT_US = {
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "asks for a client certificate",
+    "TLSV1_ALERT_UNKNOWN_CA": "does not know the CA of the client certificate",
+    "SSLV3_ALERT_BAD_CERTIFICATE": "does not take the client certificate",
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "does not take the client certificate",
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED": "says that the client certificate has expired",
+}
+"""A server's alerts about what this side showed (RFC 8446 section 6.2), by OpenSSL's names."""
+
 
 def failure_of(error: Exception, origin: Origin) -> TransportError:
     """What a urllib3 error means, in one line."""
@@ -46,6 +55,8 @@ def _tls_failure(error: Exception, origin: Origin) -> TransportError:
         return TransportError(
             f"the certificate of {origin} is not trusted: {cause.verify_message}", "certificate"
         )
+    if isinstance(cause, ssl.SSLError) and cause.reason in _ABOUT_US:
+        return TransportError(f"{origin} {_ABOUT_US[cause.reason]}", "identity")
     if isinstance(cause, ssl.SSLEOFError):
         return TransportError(f"{origin} broke off the TLS handshake", "broken", passing=True)
     return TransportError(f"TLS with {origin} failed: {_reason(error)}", "tls")

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from pybuild.archive.disk import disk_errors, state_error
-from pybuild.errors import IntegrityError, PybuildError
+from pybuild.archive.disk import disk_errors
+from pybuild.errors import IntegrityError
 from pybuild.layers.attributes import Attributes
 from pybuild.layers.beneath import Beneath, ancestors, is_not_directory
+from pybuild.layers.failure import explained, shown
+from pybuild.layers.filling import fill
 from pybuild.layers.pending import PendingDirectories
 from pybuild.layers.removal import names, remove_directory, remove_except
 from pybuild.tree.entry import Entry, Kind
+from pybuild.tree.touched import TouchedPaths
 
 _T = TypeVar("_T")
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -28,13 +29,6 @@ _NODES = {
     Kind.CHARACTER_DEVICE: stat.S_IFCHR,
     Kind.BLOCK_DEVICE: stat.S_IFBLK,
 }
-_ENTRYS_FAULT = frozenset(
-    {
-        errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EEXIST,
-        errno.EINVAL, errno.EXDEV, errno.EMLINK,
-    }
-)  # fmt: skip
-"""What the kernel answers to entries that make no sense; all else is the disk's."""
 
 
 class Applier:
@@ -43,21 +37,34 @@ class Applier:
     Nothing is resolved through a link that leads outside: parents as if the root were ``/``, the
     last component never. Directories that the entries do not name keep their times; all times of
     directories are set by ``finish``. What cannot be had here (devices without CAP_MKNOD, owners
-    without root) is warned about once and stays in ``entries``.
+    without root) is warned about once, and recorded all the same.
 
-    Attributes:
-        entries: What was applied, in order, at canonical paths, files with their digests;
-            directories that the entries took for granted included.
     """
 
-    def __init__(self, root: Path, warn: Callable[[str], None]) -> None:
-        self.entries: list[Entry] = []
+    def __init__(
+        self,
+        root: Path,
+        warn: Callable[[str], None],
+        record: Callable[[Entry], object] = lambda _entry: None,
+        unset_xattrs: set[bytes] | None = None,
+    ) -> None:
+        """Prepare to apply entries.
+
+        Args:
+            root: An existing directory.
+            warn: Told what this place cannot do, once a kind.
+            record: Given what was applied, in order, at canonical paths, files with their
+                digests; directories that the entries took for granted included.
+            unset_xattrs: Gets the names of extended attributes that this place refused.
+        """
+        self._record_entry = record
         self._root = root
         self._stack = ExitStack()
         self._dirs = Beneath(root)
-        self._attributes = Attributes(warn)
+        self._attributes = Attributes(warn, set() if unset_xattrs is None else unset_xattrs)
         self._pending = PendingDirectories()
-        self._touched: set[bytes] = set()
+        self._touched = TouchedPaths()
+        self._unmade: set[bytes] = set()  # names of devices that could not be made
 
     def __enter__(self) -> Self:
         with disk_errors(f"cannot open the tree {self._root}"):
@@ -96,7 +103,7 @@ class Applier:
                 case _:
                     self._create(entry, content)
         except OSError as error:
-            raise _explained(error, entry) from error
+            raise explained(error, entry) from error
 
     def finish(self) -> None:
         """Set the times of directories; the tree is complete then."""
@@ -108,8 +115,9 @@ class Applier:
         return self._dirs.open(path)
 
     def _create(self, entry: Entry, content: Iterable[bytes]) -> None:
-        parent, parent_fd = self._parent(entry.parent)
-        path = _join(parent, entry.name)
+        directory, _, name = entry.path.rpartition(b"/")
+        parent, parent_fd = self._parent(directory)
+        path = _join(parent, name)
         digest = b""
         match entry.kind:
             case Kind.FILE:
@@ -125,23 +133,24 @@ class Applier:
         self._record(entry, path, digest)
 
     def _file(self, parent_fd: int, path: bytes, entry: Entry, content: Iterable[bytes]) -> bytes:
-        fd = self._make(
-            parent_fd, path, lambda: os.open(entry.name, _NEW_FILE, 0o600, dir_fd=parent_fd)
-        )
+        name = _name(path)
         try:
-            digest = hashlib.sha256()
-            for piece in content:
-                digest.update(piece)
-                _write(fd, piece)
+            fd = os.open(name, _NEW_FILE, 0o600, dir_fd=parent_fd)
+        except FileExistsError:
+            self._remove(parent_fd, path)
+            fd = os.open(name, _NEW_FILE, 0o600, dir_fd=parent_fd)
+        try:
+            digest = fill(fd, content)
             self._attributes.apply(fd, entry, entry.mode)
             os.utime(fd, ns=(entry.mtime_ns, entry.mtime_ns))
         finally:
             os.close(fd)
-        return digest.digest()
+        return digest
 
     def _directory(self, parent_fd: int, path: bytes, entry: Entry) -> None:
+        name = _name(path)
         try:
-            os.mkdir(entry.name, 0o700, dir_fd=parent_fd)
+            os.mkdir(name, 0o700, dir_fd=parent_fd)
             existed = False
         except FileExistsError:
             existed = True
@@ -151,7 +160,7 @@ class Applier:
             if not is_not_directory(error):
                 raise
             self._remove(parent_fd, path)
-            os.mkdir(entry.name, 0o700, dir_fd=parent_fd)
+            os.mkdir(name, 0o700, dir_fd=parent_fd)
             existed = False
             fd = self._dirs.open(path)
         self._update_directory(fd, path, entry, existed=existed)
@@ -176,9 +185,16 @@ class Applier:
         directory, _, source = entry.link.rpartition(b"/")
         canonical, source_fd = self._dirs.find(directory)
         target = _join(canonical, source)
-        os.stat(source, dir_fd=source_fd, follow_symlinks=False)  # before anything makes way
         if target.startswith(path + b"/"):
-            raise IntegrityError(f"{_shown(path)} would replace its own directory")
+            raise IntegrityError(f"{shown(path)} would replace its own directory")
+        try:  # before anything makes way
+            os.stat(source, dir_fd=source_fd, follow_symlinks=False)
+        except FileNotFoundError:
+            if target not in self._unmade:
+                raise
+            self._vanish(parent_fd, path)
+            self._unmade.add(path)
+            return _linked_to(entry, target)
 
         def link() -> None:
             # not followed: a hard link to a symbolic link is one more name of that link
@@ -196,6 +212,8 @@ class Applier:
             self._attributes.warn_once(
                 "character devices 0:0 are not made", entry, "overlayfs takes them for whiteouts"
             )
+            self._vanish(parent_fd, path)
+            self._unmade.add(path)
             return
         mode = 0o600 | _NODES[entry.kind]
         device = os.makedev(*entry.device)
@@ -205,6 +223,8 @@ class Applier:
             )
         except PermissionError as error:
             self._attributes.warn_once("devices cannot be made here", entry, str(error.strerror))
+            self._vanish(parent_fd, path)
+            self._unmade.add(path)
             return
         self._attributes.apply_special(parent_fd, entry.name, entry)
 
@@ -219,25 +239,22 @@ class Applier:
             path = _join(parent, entry.name)
             self._pending.visit(parent, fd)
             self._hide_name(fd, path)
-        self.entries.append(entry if path == entry.path else entry.at(path))
+        self._record_entry(entry if path == entry.path else entry.at(path))
 
     def _hide_all(self, entry: Entry) -> None:
         """Remove what was in this directory before."""
         path, fd = self._parent(entry.path)
         for name in names(fd):
             self._hide_name(fd, _join(path, name))
-        self.entries.append(entry if path == entry.path else entry.at(path))
+        self._record_entry(entry if path == entry.path else entry.at(path))
 
     def _hide_name(self, parent_fd: int, path: bytes) -> None:
         if path in self._touched:
             self._dirs.forget_below(path)
-            self._pending.forget_below(path, keep=self._touched)
+            self._pending.forget_below(path, keep=self._touched.__contains__)
             remove_except(parent_fd, _name(path), path, self._touched.__contains__)
             return
-        try:
-            self._remove(parent_fd, path)
-        except FileNotFoundError:
-            return  # hiding what is not there changes nothing
+        self._vanish(parent_fd, path)
 
     def _parent(self, path: bytes) -> tuple[bytes, int]:
         """The directory an entry goes into, made where it is missing."""
@@ -266,28 +283,29 @@ class Applier:
             self._remove(parent_fd, path)
             return make()
 
+    def _vanish(self, parent_fd: int, path: bytes) -> None:
+        """Remove what may be there."""
+        with suppress(FileNotFoundError):
+            self._remove(parent_fd, path)
+
     def _remove(self, parent_fd: int, path: bytes) -> None:
         try:
             os.unlink(_name(path), dir_fd=parent_fd)
         except IsADirectoryError:
             self._dirs.forget_below(path)
-            self._pending.forget_below(path, keep=frozenset())
+            self._pending.forget_below(path, keep=lambda _path: False)
             remove_directory(parent_fd, _name(path))
 
     def _record(self, entry: Entry, path: bytes, digest: bytes) -> None:
         if entry.digest and entry.digest != digest:
             raise IntegrityError(
-                f"{_shown(path)} is not what it was when the build read it first",
+                f"{shown(path)} is not what it was when the build read it first",
                 hint="let nothing write to the files while the build reads them",
             )
         if digest or path != entry.path:
             entry = _placed(entry, path, digest)
-        self.entries.append(entry)
+        self._record_entry(entry)
         self._touched.add(path)
-        for directory in ancestors(path):
-            if directory in self._touched:
-                break
-            self._touched.add(directory)
 
 
 def _join(directory: bytes, name: bytes) -> bytes:
@@ -310,22 +328,3 @@ def _linked_to(entry: Entry, target: bytes) -> Entry:
     return Entry(
         entry.path, entry.kind, entry.mode, entry.uid, entry.gid, entry.mtime_ns, link=target
     )
-
-
-def _write(fd: int, piece: bytes) -> None:
-    written = os.write(fd, piece)
-    while written < len(piece):  # a nearly full disk takes a part
-        piece = piece[written:]
-        written = os.write(fd, piece)
-
-
-def _explained(error: OSError, entry: Entry) -> PybuildError:
-    what = f"cannot make {_shown(entry.path)}, a {entry.kind.value}"
-    is_linked_directory = entry.kind is Kind.HARDLINK and error.errno == errno.EPERM
-    if error.errno in _ENTRYS_FAULT or is_linked_directory:
-        return IntegrityError(f"{what}: {error.strerror}")
-    return state_error(error, what)
-
-
-def _shown(path: bytes) -> str:
-    return "/" + os.fsdecode(path[:200])

@@ -21,13 +21,18 @@ class Attributes:
     after it.
     """
 
-    def __init__(self, warn: Callable[[str], None]) -> None:
+    def __init__(self, warn: Callable[[str], None], unset_xattrs: set[bytes]) -> None:
+        """Prepare to apply; names of extended attributes that are refused go into unset_xattrs."""
         self._warn = warn
+        self._unset_xattrs = unset_xattrs
         self._warned: set[str] = set()
 
     def apply(self, fd: int, entry: Entry, mode: int) -> None:
         """Owner, mode and extended attributes of an open file or directory."""
-        mode = self._own(entry, mode, lambda: os.fchown(fd, entry.uid, entry.gid))
+        try:
+            os.fchown(fd, entry.uid, entry.gid)
+        except OSError as error:
+            mode = self._without_owner(entry, mode, error)
         os.fchmod(fd, mode)
         if entry.xattrs:
             self._set_xattrs(fd, entry)
@@ -37,7 +42,11 @@ class Attributes:
         fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory_fd)
         try:
             path = b"/proc/self/fd/%d" % fd  # the one way to chmod what O_PATH holds
-            mode = self._own(entry, entry.mode, lambda: os.chown(path, entry.uid, entry.gid))
+            mode = entry.mode
+            try:
+                os.chown(path, entry.uid, entry.gid)
+            except OSError as error:
+                mode = self._without_owner(entry, mode, error)
             os.chmod(path, mode)  # noqa: PTH101 - a path in bytes
             self._set_xattrs(path, entry)
             os.utime(path, ns=(entry.mtime_ns, entry.mtime_ns))
@@ -46,13 +55,10 @@ class Attributes:
 
     def apply_link(self, directory_fd: int, name: bytes, entry: Entry) -> None:
         """All of a symbolic link, whose target is never looked at."""
-        self._own(
-            entry,
-            0,
-            lambda: os.chown(
-                name, entry.uid, entry.gid, dir_fd=directory_fd, follow_symlinks=False
-            ),
-        )
+        try:
+            os.chown(name, entry.uid, entry.gid, dir_fd=directory_fd, follow_symlinks=False)
+        except OSError as error:
+            self._without_owner(entry, 0, error)
         if entry.xattrs:
             fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory_fd)
             try:
@@ -79,16 +85,12 @@ class Attributes:
             self._warned.add(what)
             self._warn(f"{what} (first at /{os.fsdecode(entry.path)}): {error}")
 
-    def _own(self, entry: Entry, mode: int, chown: Callable[[], None]) -> int:
-        """Change the owner; returns the mode that is safe then."""
-        try:
-            chown()
-        except OSError as error:
-            if error.errno not in {errno.EPERM, errno.EINVAL}:  # EINVAL: not in the id map
-                raise
-            self.warn_once("owners cannot be set here", entry, str(error.strerror))
-            return mode & ~_SET_ID  # never lend our own rights to a file meant for another
-        return mode
+    def _without_owner(self, entry: Entry, mode: int, error: OSError) -> int:
+        """The mode that is safe where the owner cannot be set."""
+        if error.errno not in {errno.EPERM, errno.EINVAL}:  # EINVAL: not in the id map
+            raise error
+        self.warn_once("owners cannot be set here", entry, str(error.strerror))
+        return mode & ~_SET_ID  # never lend our own rights to a file meant for another
 
     def _set_xattrs(self, target: int | bytes, entry: Entry) -> None:
         for name, value in entry.xattrs:
@@ -97,5 +99,6 @@ class Attributes:
             except OSError as error:
                 if error.errno not in _UNSUPPORTED:
                     raise
+                self._unset_xattrs.add(name)
                 what = f"extended attributes {os.fsdecode(name)} cannot be set here"
                 self.warn_once(what, entry, str(error.strerror))

@@ -23,7 +23,7 @@ _RESOLVE_NO_SYMLINKS, _RESOLVE_IN_ROOT = 0x04, 0x10
 _HOW = struct.pack("=QQQ", NO_FOLLOW, 0, _RESOLVE_IN_ROOT | _RESOLVE_NO_SYMLINKS)
 _MAX_LINKS = 40  # MAXSYMLINKS of include/linux/namei.h
 _MAX_DEPTH = 256  # deeper paths would need more descriptors than a process commonly has
-_CACHED = 256
+_CACHED = 96  # several stages unpack at once, and 1024 descriptors are common for all of us
 
 
 class Beneath:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Self
 
@@ -40,7 +40,7 @@ class ContentReader:
     ) -> None:
         self._forget()
 
-    def pieces(self, item: Item) -> Iterator[bytes]:
+    def pieces(self, item: Item) -> Iterable[bytes]:
         """The bytes of a FILE, at most 1 MiB each.
 
         Raises:
@@ -53,18 +53,32 @@ class ContentReader:
             case BytesContent(data):
                 pass
             case FileContent(path):
-                yield from self._read(os.fspath(path), item.entry)
-                return
+                is_small = item.entry.size < PIECE_BYTES
+                read = self._read_small if is_small else self._read
+                return read(os.fspath(path), item.entry)
         if len(data) != item.entry.size:
             raise _changed(item.entry, f"has {len(data)} bytes")
-        if data:
-            yield data
+        return (data,) if data else ()
+
+    def _read_small(self, path: str, entry: Entry) -> tuple[bytes, ...]:
+        fd = self._open(path, entry)
+        try:
+            # one byte more than there should be: a file that grew is noticed by the same read
+            data = os.read(fd, entry.size + 1)
+        except OSError as error:
+            raise _changed(entry, str(error.strerror)) from error
+        finally:
+            os.close(fd)
+        if len(data) > entry.size:
+            raise _changed(entry, "grew")
+        if len(data) < entry.size:
+            raise _changed(entry, f"lost {entry.size - len(data)} bytes")
+        return (data,)
 
     def _read(self, path: str, entry: Entry) -> Iterator[bytes]:
         left = entry.size
         fd = self._open(path, entry)
         try:
-            # one byte more than there should be: a file that grew is noticed by the same read
             while piece := os.read(fd, min(left + 1, PIECE_BYTES)):
                 left -= len(piece)
                 if left < 0:

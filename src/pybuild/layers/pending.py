@@ -29,11 +29,11 @@ class PendingDirectories:
         self._modes[path] = mode
         return mode | stat.S_IRWXU
 
-    def forget_below(self, path: bytes, *, keep: frozenset[bytes] | set[bytes]) -> None:
+    def forget_below(self, path: bytes, *, keep: Callable[[bytes], bool]) -> None:
         """The directory and those below are gone, except those to keep."""
         below = path + b"/"
         for known in [p for p in self._times_ns if p == path or p.startswith(below)]:
-            if known not in keep:
+            if not keep(known):
                 del self._times_ns[known]
                 self._modes.pop(known, None)
 

@@ -17,8 +17,28 @@ DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar"
 DOCKER_LAYER_GZIP = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 DOCKER_FOREIGN_LAYER = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
 
+DOCKER_SCHEMA_1 = frozenset(
+    {
+        "application/vnd.docker.distribution.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.v1+prettyjws",
+    }
+)
+
 INDEXES = frozenset({OCI_INDEX, DOCKER_LIST})
 MANIFESTS = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
+CONFIGS = frozenset({OCI_CONFIG, DOCKER_CONFIG})
+LAYERS = frozenset({OCI_LAYER, OCI_LAYER_GZIP, OCI_LAYER_ZSTD, DOCKER_LAYER, DOCKER_LAYER_GZIP})
+"""Layers that can be read."""
+ELSEWHERE = frozenset(
+    {
+        DOCKER_FOREIGN_LAYER,
+        "application/vnd.docker.image.rootfs.foreign.diff.tar",
+        "application/vnd.oci.image.layer.nondistributable.v1.tar",
+        "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+        "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
+    }
+)
+"""Layers that no registry need hold (image-spec layer.md, "Non-Distributable Layers")."""
 
 TO_OCI = {
     DOCKER_LAYER: OCI_LAYER,
@@ -27,6 +47,8 @@ TO_OCI = {
     DOCKER_MANIFEST: OCI_MANIFEST,
 }
 """Docker's types and the OCI types with the same bytes."""
+
+TO_DOCKER = {oci: docker for docker, oci in TO_OCI.items()}
 
 CACHE_STEP = "application/vnd.pybuild.cache.step.v1"
 """artifactType of a step cache entry."""

@@ -77,6 +77,11 @@ class Reference:
         return f"{self.repository}{tag}{digest}"
 
 
+def is_host(text: str) -> bool:
+    """Whether text is a registry's host, with or without a port, and nothing else."""
+    return bool(_HOST.fullmatch(text))
+
+
 def _split_host(text: str) -> tuple[str, str]:
     first, slash, rest = text.partition("/")
     is_host = slash and ("." in first or ":" in first or first == "localhost")

@@ -9,6 +9,7 @@ from pybuild.placement.directory import NEW_DIRECTORY_MODE
 from pybuild.placement.draft import Draft
 from pybuild.placement.select import Selected, select
 from pybuild.placement.spec import CopySpec, PlacementError
+from pybuild.tree.change import hard_link
 from pybuild.tree.entry import Entry, Kind, Tree
 from pybuild.tree.walk import join
 
@@ -32,7 +33,9 @@ def place(spec: CopySpec, source: Tree, destination: Tree) -> tuple[Placed, ...]
     """The layer of a COPY: everything it writes, and nothing else, parents first.
 
     The rules are those of BuildKit's ``fsutil/copy``, source by source, each seeing what those
-    before it wrote. A tree does not know which names are one file, so hard links become files.
+    before it wrote. Names of one file stay so where one source copies them: the bytewise first
+    is the file, the others are hard links to it. As with BuildKit, which copies each source and
+    each match of a wildcard on its own, names that two of them copy become two files.
 
     Args:
         spec: What to copy.
@@ -58,11 +61,15 @@ class _Copy:
         self._source = source
         self._draft = draft
         self._origins: dict[bytes, bytes] = {}
+        self._files: dict[bytes, tuple[int, int]] = {}  # path → number of the source, file_id
+        self._sources = 0
         uid, gid = spec.owner or (0, 0)
         mode = NEW_DIRECTORY_MODE if spec.chmod is None else spec.chmod & _PERMISSIONS
         self._new = Entry(b"", Kind.DIRECTORY, mode, uid, gid, spec.time(spec.now_ns))
 
     def add(self, selected: Selected) -> None:
+        """Copy one source, or one match of its wildcards."""
+        self._sources += 1
         target = self._spec.target
         directory = target if self._spec.into_directory else target.parent
         self._draft.make_directories(self._draft.resolve(directory), self._new)
@@ -74,9 +81,15 @@ class _Copy:
             self._add_file(selected, path)
 
     def placed(self) -> tuple[Placed, ...]:
-        return tuple(
-            Placed(entry, self._origins.get(entry.path)) for entry in self._draft.written()
-        )
+        """Everything that was written, in bytewise order."""
+        first_names: dict[tuple[int, int], bytes] = {}
+        placed: list[Placed] = []
+        for entry in self._draft.written():
+            file = self._files.get(entry.path)
+            first = entry.path if file is None else first_names.setdefault(file, entry.path)
+            one = entry if first == entry.path else hard_link(entry, first)
+            placed.append(Placed(one, self._origins.get(entry.path)))
+        return tuple(placed)
 
     def _add_file(self, selected: Selected, path: bytes) -> None:
         existing = self._draft.get(path)
@@ -124,8 +137,11 @@ class _Copy:
             mode=self._spec.mode_of(entry),
             mtime_ns=self._spec.time(entry.mtime_ns),
             xattrs=xattrs,
+            file_id=0,
         )
         self._put(copied, entry.path)
+        if entry.file_id and entry.kind is Kind.FILE:
+            self._files[path] = (self._sources, entry.file_id)
 
     def _refuse_other_type(self, entry: Entry, existing: Entry) -> None:
         if existing.kind is Kind.DIRECTORY and entry.kind is not Kind.DIRECTORY:
@@ -137,6 +153,7 @@ class _Copy:
     def _put(self, entry: Entry, origin: bytes) -> None:
         self._draft.write(entry)
         self._origins[entry.path] = origin
+        self._files.pop(entry.path, None)
 
 
 def _no_directory(path: bytes) -> PlacementError:

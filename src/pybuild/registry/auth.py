@@ -6,15 +6,16 @@ import re
 import threading
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
 from pybuild.errors import IntegrityError, RegistryError
-from pybuild.http import Origin, Response, Transport, TransportError, is_loopback
+from pybuild.http import Origin, Response, Transport, TransportError, Trusting, is_loopback
 from pybuild.oci.document import Node
 from pybuild.oci.reference import Repository
 from pybuild.registry import failures
-from pybuild.registry.credentials import Credentials, Login
+from pybuild.registry.credentials import Credentials
+from pybuild.registry.login import Login
 
 Scopes = frozenset[str]
 """What a token is to allow, each as ``repository:path:pull,push``."""
@@ -23,6 +24,7 @@ _CLIENT = "pybuild"
 _LIFETIME_S = 60  # what a token without expires_in is good for (token spec)
 _MARGIN_S = 10  # a token is not used at the end of its life: the request takes time
 _OK = 200
+_NO_POST = frozenset({404, 405})
 _WORD = re.compile(r'([\w-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]+)|([A-Za-z][\w-]*)')
 
 
@@ -32,6 +34,27 @@ class Challenge:
 
     scheme: str
     parameters: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What a registry wants to know, and for what."""
+
+    base: str
+    repository: Repository
+    scopes: Scopes
+    challenge: Challenge
+    trust: Trusting
+
+    @property
+    def realm(self) -> str:
+        """The token server's URL."""
+        return self.challenge.parameters["realm"]
+
+    @property
+    def service(self) -> str:
+        """The registry's name at the token server, or empty."""
+        return self.challenge.parameters.get("service", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,85 +91,98 @@ class Authenticator:
         self._tokens: dict[tuple[str, Login | None, Scopes], _Token] = {}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
-    def known(self, base: str, repository: Repository, scopes: Scopes) -> str:
+    def known(self, base: str, repository: Repository, scopes: Scopes, trust: Trusting) -> str:
         """The ``Authorization`` for a request, or empty where the registry has not asked yet."""
         challenge = self._challenges.get(base)
         if challenge is None:
             return ""
-        return self._header(base, repository, scopes, challenge, refused="")
+        return self._header(_Question(base, repository, scopes, challenge, trust), refused="")
 
     def answer(
-        self, base: str, repository: Repository, scopes: Scopes, response: Response, refused: str
+        self,
+        base: str,
+        repository: Repository,
+        scopes: Scopes,
+        response: Response,
+        *,
+        refused: str,
+        trust: Trusting,
     ) -> str:
         """The ``Authorization`` after a 401, or empty where there is none better than refused."""
         challenge = read_challenge(response.headers.get("WWW-Authenticate", ""))
         if challenge is None:
             return ""
         self._challenges[base] = challenge
-        header = self._header(base, repository, scopes, challenge, refused)
+        header = self._header(_Question(base, repository, scopes, challenge, trust), refused)
         return "" if header == refused else header
 
-    def _header(
-        self, base: str, repository: Repository, scopes: Scopes, challenge: Challenge, refused: str
-    ) -> str:
-        login = self._credentials.find(repository)
-        if challenge.scheme == "basic":
+    def _header(self, question: _Question, refused: str) -> str:
+        login = self._credentials.find(question.repository)
+        if login and login.registry_token:
+            return f"Bearer {login.registry_token}"
+        parameters = question.challenge.parameters
+        if question.challenge.scheme == "basic":
             return login.basic if login and login.user else ""
-        key = (base, login, scopes)
-        with self._locks[base]:
+        key = (question.base, login, question.scopes)
+        with self._locks[question.base]:
             token = self._tokens.get(key)
             if token and token.header != refused and self._clock() < token.expires_s:
                 return token.header
-            if refused and challenge.parameters.get("scope"):
-                scopes |= {challenge.parameters["scope"]}
-            token = self._fetch(base, repository, scopes, challenge, login)
+            if refused and parameters.get("scope"):
+                question = replace(question, scopes=question.scopes | {parameters["scope"]})
+            token = self._fetch(question, login)
             self._tokens[key] = token
             return token.header
 
-    def _fetch(
-        self,
-        base: str,
-        repository: Repository,
-        scopes: Scopes,
-        challenge: Challenge,
-        login: Login | None,
-    ) -> _Token:
-        realm = challenge.parameters["realm"]
-        doing = f"logging in to {repository.registry}"
+    def _fetch(self, question: _Question, login: Login | None) -> _Token:
+        registry = question.repository.registry
+        doing = f"logging in to {registry}"
         try:
             if login:
-                _check_realm(base, realm, repository.registry)
-            response = self._ask(realm, challenge.parameters.get("service", ""), scopes, login)
+                _check_realm(question.base, question.realm, registry)
+            response = self._ask(question, login)
         except TransportError as error:
             raise failures.unreachable(doing, error) from None
         if response.status != _OK:
-            raise failures.unexpected(
-                doing, repository.registry, response, logged_in=login is not None
-            )
-        return self._read(response, repository.registry)
+            raise failures.unexpected(doing, registry, response, logged_in=login is not None)
+        return self._read(response, registry)
 
-    def _ask(self, realm: str, service: str, scopes: Scopes, login: Login | None) -> Response:
-        ordered = sorted(scopes)
-        if login and login.identity_token:
-            form = {
-                "grant_type": "refresh_token",
-                "service": service,
-                "client_id": _CLIENT,
-                "scope": " ".join(ordered),
-                "refresh_token": login.identity_token,
-            }
-            headers = {"Content-Type": "application/x-www-form-urlencoded"}
-            body = urlencode(form).encode()
-            return self._transport.request("POST", realm, headers=headers, body=body)
-        query = [("service", service)] if service else []
-        query += [("scope", scope) for scope in ordered]
+    def _ask(self, question: _Question, login: Login | None) -> Response:
+        if login is None or not login.identity_token:
+            return self._ask_by_get(question, login)
+        response = self._ask_by_post(question, login.identity_token)
+        # Token servers without OAuth2 exist; a user and a password may stand beside the token.
+        if response.status in _NO_POST and login.password:
+            return self._ask_by_get(question, login)
+        return response
+
+    def _ask_by_post(self, question: _Question, identity_token: str) -> Response:
+        """The refresh token flow of distribution's OAuth2 specification."""
+        form = {
+            "grant_type": "refresh_token",
+            "service": question.service,
+            "client_id": _CLIENT,
+            "scope": " ".join(sorted(question.scopes)),
+            "refresh_token": identity_token,
+        }
+        return self._transport.request(
+            "POST",
+            question.realm,
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+            body=urlencode(form).encode(),
+            trust=question.trust,
+        )
+
+    def _ask_by_get(self, question: _Question, login: Login | None) -> Response:
+        query = [("service", question.service)] if question.service else []
+        query += [("scope", scope) for scope in sorted(question.scopes)]
         headers = {}
         if login:
             query.append(("account", login.user))
             headers["Authorization"] = login.basic
-        separator = "&" if "?" in realm else "?"
-        url = f"{realm}{separator}{urlencode(query)}"
-        return self._transport.request("GET", url, headers=headers)
+        separator = "&" if "?" in question.realm else "?"
+        url = f"{question.realm}{separator}{urlencode(query)}"
+        return self._transport.request("GET", url, headers=headers, trust=question.trust)
 
     def _read(self, response: Response, registry: str) -> _Token:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from pybuild.events import BlobMoved, Emit
 from pybuild.http import Transport
@@ -21,11 +21,11 @@ from pybuild.request import RegistryOptions
 class RegistryClient:
     """Images and blobs of any registry; safe to use from many threads.
 
-    Bases are on the pull side of ``insecure_pull`` and ``insecure_push``; pushes and whatever the
-    cache asks for on the other.
+    Bases are on the pull side of options that have two; pushes and whatever the cache asks for on
+    the other.
 
     Args:
-        options: Credentials, mirrors and plain HTTP.
+        options: Credentials, mirrors, plain HTTP, certificates and retries.
         transport: Sends the requests.
         emit: Gets ``BlobMoved`` and warnings.
         clock: Seconds that only go forward, for the lifetime of tokens.
@@ -41,6 +41,15 @@ class RegistryClient:
     ) -> None:
         self._emit = emit
         self._session = Session(options, transport, emit, clock)
+
+    def prepare_logins(self, repositories: Iterable[Repository]) -> None:
+        """Run now every credential program that requests to these will need, mirrors included.
+
+        In place no program of this machine can be run while a stage's tree is active; what a
+        program said is kept for the whole build. Nothing is sent; failures are told by the request
+        that needs the login.
+        """
+        self._session.prepare_logins(repositories)
 
     def resolve(self, reference: Reference, platform: Platform) -> ResolvedImage:
         """Find an image's manifest and configuration, at its mirrors first."""
@@ -66,6 +75,10 @@ class RegistryClient:
         how = push.push_blob(self._session, repository, descriptor, source, mount_from)
         self._moved(how, repository, descriptor)
         return how
+
+    def check_push(self, repository: Repository) -> None:
+        """Find out early whether a push to the repository would be let in."""
+        push.check_push(self._session, repository)
 
     def pull_manifest(self, repository: Repository, selector: str) -> Manifest | None:
         """An image manifest by tag or digest; None where there is none.

@@ -12,8 +12,10 @@ _LONGEST = 200
 _HINTS = {
     "dns": "check the registry's name and this machine's DNS",
     "refused": "check the host and the port, and that the registry runs",
-    "certificate": "trust the CA that signed it, or name the host as insecure",
-    "tls": "if the registry speaks plain HTTP, name its host as insecure",
+    "certificate": "give the CA that signed it for this host, or leave its certificate unchecked",
+    "identity": "give a client certificate for this host that its registry knows",
+    "tls": "if the registry speaks plain HTTP, name its host as insecure; if it asks for a client"
+    " certificate, give one for this host",
     "proxy": "check HTTPS_PROXY and NO_PROXY",
 }
 
@@ -55,8 +57,7 @@ def unexpected(doing: str, host: str, response: Response, *, logged_in: bool) ->
         case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             return RegistryError(
                 f"{doing} failed: {host} or a proxy before it does not take a body of that size",
-                hint="raise its limit (nginx: client_max_body_size); uploads in chunks are not"
-                " supported yet",
+                hint="raise its limit (nginx: client_max_body_size)",
             )
         case status:
             return RegistryError(f"{doing} failed: {host} answered {status}{said}")
@@ -82,11 +83,31 @@ def _unauthorized(doing: str, host: str, response: Response, *, logged_in: bool)
 
 def said_by(response: Response) -> str:
     """`` (CODE: message)`` from an error body of the distribution API, or empty."""
+    for error in _errors(response):
+        parts = (error["code"].text(default=""), error["message"].text(default=""))
+        text = " ".join(": ".join(part for part in parts if part).split())
+        printable = "".join(char for char in text[:_LONGEST] if char.isprintable())
+        return f" ({printable})" if printable else ""
+    return ""
+
+
+def codes_of(response: Response) -> frozenset[str]:
+    """Every error code of a refusal's body (distribution-spec, "Error Codes")."""
+    if response.ok:
+        return frozenset()
+    return frozenset(error["code"].text(default="") for error in _errors(response))
+
+
+def _errors(response: Response) -> list[Node]:
+    """The errors of a body, those that are well-formed."""
     try:
-        first = Node.parse(response.body, "")["errors"].items()[0]
-        parts = (first["code"].text(default=""), first["message"].text(default=""))
-    except (IntegrityError, IndexError):
-        return ""
-    text = " ".join(": ".join(part for part in parts if part).split())
-    printable = "".join(char for char in text[:_LONGEST] if char.isprintable())
-    return f" ({printable})" if printable else ""
+        found = Node.parse(response.body, "")["errors"].items()
+    except IntegrityError:
+        return []
+    return [error for error in found if _is_error(error.value)]
+
+
+def _is_error(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(value.get(name, ""), str) for name in ("code", "message")
+    )

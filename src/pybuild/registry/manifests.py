@@ -6,18 +6,22 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from pybuild.digest import Digest, sha256_of
-from pybuild.errors import IntegrityError
+from pybuild.errors import BlobMissing, IntegrityError
 from pybuild.http import Response
 from pybuild.oci import media
 from pybuild.oci.document import Node
 from pybuild.oci.manifest import Manifest
 from pybuild.oci.reference import Repository
+from pybuild.registry import failures
 from pybuild.registry.endpoints import Side
 from pybuild.registry.session import Session, scopes_for
 
 ACCEPT = ", ".join([*sorted(media.INDEXES), *sorted(media.MANIFESTS)])
 _GENERIC = frozenset({"", "application/json", "application/octet-stream", "text/plain"})
 """What static file servers and proxies say of any document: then it speaks for itself."""
+
+_MISSING = frozenset({"BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN"})
+"""The answers to a manifest whose blobs are not there (distribution-spec, "Error Codes")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,7 @@ def put(session: Session, repository: Repository, selector: str, manifest: Manif
     """Put a manifest under a tag or its digest.
 
     Raises:
+        BlobMissing: The registry does not have a blob that it names.
         RegistryError: The registry did not take it.
         IntegrityError: The registry stored other bytes.
     """
@@ -90,6 +95,13 @@ def put(session: Session, repository: Repository, selector: str, manifest: Manif
         headers={"Content-Type": manifest.media_type},
         body=data,
     )
+    said = failures.codes_of(response)
+    if said & _MISSING:
+        raise BlobMissing(
+            f"{doing} failed: {repository.registry} does not have all that the manifest names"
+            f"{failures.said_by(response)}",
+            hint="the registry may have removed it; build again",
+        )
     if response.status not in {HTTPStatus.OK, HTTPStatus.CREATED}:
         raise session.unexpected(doing, repository, response)
     _check(response, sha256_of(data), f"the manifest of {name}", "")

@@ -4,31 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pybuild.errors import IntegrityError, RegistryError
+from pybuild.errors import BlobMissing, IntegrityError, RegistryError
 from pybuild.events import BuildWarning, Debug
 from pybuild.oci import media
 from pybuild.oci.config import ImageConfig
+from pybuild.oci.document import Node
 from pybuild.oci.manifest import Index, Manifest
 from pybuild.oci.platform import Platform
 from pybuild.oci.reference import Reference, Repository
 from pybuild.ports import ResolvedImage
 from pybuild.registry import manifests
-from pybuild.registry.endpoints import Side, places
+from pybuild.registry.endpoints import Side
 from pybuild.registry.failures import AccessRefused
 from pybuild.registry.manifests import Document
 from pybuild.registry.pull import pull_blob
 from pybuild.registry.session import Session
 
-_CONFIGS = frozenset({media.OCI_CONFIG, media.DOCKER_CONFIG})
-_LAYERS = frozenset(
-    {
-        media.OCI_LAYER,
-        media.OCI_LAYER_GZIP,
-        media.OCI_LAYER_ZSTD,
-        media.DOCKER_LAYER,
-        media.DOCKER_LAYER_GZIP,
-    }
-)
 _MAX_CONFIG_BYTES = 16 << 20  # it is held in memory, and its size comes from outside
 
 
@@ -42,8 +33,10 @@ def resolve(session: Session, reference: Reference, platform: Platform) -> Resol
         RegistryError: It is nowhere, or its own registry refused.
         IntegrityError: A document is not what its digest says, or malformed.
     """
-    *mirrors, home = asked = places(reference.repository, session.mirrors)
-    for place in mirrors:
+    *mirrors, last = asked = session.places(reference.repository)
+    for position, place in enumerate(mirrors, 1):
+        # What it has lost since it got the manifest is fetched from those after it.
+        session.remember(place, asked[position:])
         try:
             found = _resolve_at(session, place, reference, platform)
         except RegistryError as error:
@@ -54,9 +47,9 @@ def resolve(session: Session, reference: Reference, platform: Platform) -> Resol
             return found
         session.emit(Debug(f"mirror {place.registry} does not have {reference}"))
     try:
-        found = _resolve_at(session, home, reference, platform)
+        found = _resolve_at(session, last, reference, platform)
     except AccessRefused as error:
-        raise _refused(session, reference, error) from None
+        raise _refused(session, reference, last, error) from None
     if found is None:
         raise _not_found(reference, asked)
     return found
@@ -70,10 +63,7 @@ def _resolve_at(
         return None
     if document.media_type in media.INDEXES:
         document = _choose(session, place, document, reference, platform)
-    if document.media_type not in media.MANIFESTS:
-        raise RegistryError(
-            f"{reference} is of the media type {document.media_type[:80]!r}, which is no image"
-        )
+    _check_is_manifest(document, reference)
     manifest = Manifest.parse(document.data, source=document.source, media_type=document.media_type)
     _check_is_image(manifest, reference)
     config = _config(session, place, manifest, reference)
@@ -96,7 +86,7 @@ def _choose(
         )
     found = manifests.fetch(session, place, chosen.digest, Side.PULL)
     if found is None:
-        raise RegistryError(
+        raise BlobMissing(
             f"{place} does not have {chosen.digest}, which its index {reference} names for {wanted}"
         )
     if len(found.data) != chosen.size_bytes:
@@ -106,18 +96,42 @@ def _choose(
     return found
 
 
+def _check_is_manifest(document: Document, reference: Reference) -> None:
+    if document.media_type in media.DOCKER_SCHEMA_1 or _is_schema_1(document):
+        raise RegistryError(
+            f"{reference} is in Docker's schema 1, a format that was given up in 2017",
+            hint="pull it and push it again with a current tool, or choose another tag",
+        )
+    if document.media_type not in media.MANIFESTS:
+        raise RegistryError(
+            f"{reference} is of the media type {document.media_type[:80]!r}, which is no image"
+        )
+
+
+def _is_schema_1(document: Document) -> bool:
+    try:
+        return bool(Node.parse(document.data, document.source)["schemaVersion"].value == 1)
+    except IntegrityError:
+        return False
+
+
 def _check_is_image(manifest: Manifest, reference: Reference) -> None:
-    if manifest.config.media_type not in _CONFIGS:
+    if manifest.config.media_type not in media.CONFIGS:
         raise RegistryError(
             f"{reference} is no image: its configuration is {manifest.config.media_type[:80]!r}"
         )
     for layer in manifest.layers:
-        if layer.media_type not in _LAYERS:
-            # Foreign layers name URLs of other hosts: following them is how credentials leak.
+        if layer.media_type in media.ELSEWHERE:
+            # Their URLs are never followed: that is how credentials leak.
+            raise RegistryError(
+                f"{reference} has a layer that its registry need not hold: {layer.digest} is"
+                f" {layer.media_type!r}",
+                hint="choose a base image whose layers may be distributed",
+            )
+        if layer.media_type not in media.LAYERS:
             raise RegistryError(
                 f"{reference} has a layer of the media type {layer.media_type[:80]!r},"
-                " which cannot be used",
-                hint="choose a base image with layers that its registry holds itself",
+                " which cannot be used"
             )
     if manifest.config.size_bytes > _MAX_CONFIG_BYTES:
         raise RegistryError(f"the configuration of {reference} is larger than 16 MiB")
@@ -145,13 +159,15 @@ def _warn_of_platform(
         session.emit(BuildWarning("InvalidBaseImagePlatform", message))
 
 
-def _refused(session: Session, reference: Reference, error: AccessRefused) -> RegistryError:
+def _refused(
+    session: Session, reference: Reference, place: Repository, error: AccessRefused
+) -> RegistryError:
     """Registries answer 401 and 403 for what does not exist, so as not to tell."""
-    if session.has_login(reference.repository):
+    if session.has_login(place):
         return error
     return AccessRefused(
         f"image {reference} was not found, or is private: {error.message}",
-        hint=f"check the name and the tag, or give credentials for {reference.repository.registry}",
+        hint=f"check the name and the tag, or give credentials for {place.registry}",
     )
 
 

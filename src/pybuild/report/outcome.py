@@ -26,6 +26,13 @@ def kaniko_lines(result: BuildResult) -> tuple[str, ...]:
     return tuple(f"Pushed {repository}@{result.digest}" for repository in repositories)
 
 
+def image_name_lines(result: BuildResult, *, tagged: bool) -> tuple[str, ...]:
+    """Kaniko's files of image names: each destination with the digest, with or without its tag."""
+    if tagged:
+        return tuple(str(tag.pinned(result.digest)) for tag in result.tags)
+    return tuple(f"{tag.repository}@{result.digest}" for tag in result.tags)
+
+
 def error_lines(error: PybuildError, prefix: str = "ERROR: ") -> tuple[str, ...]:
     """An error: excerpt, message, hint."""
     excerpt = tuple(error.excerpt.splitlines())

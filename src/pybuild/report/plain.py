@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import deque
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from pybuild.report.lines import Lines, one_line, parts
 from pybuild.report.size import seconds, size
 
 _LAST_LINES = 10  # of a failed vertex, as BuildKit shows
+_RUN = re.compile(r"\[[^\]]*\] RUN\b")  # the title of a RUN's vertex
 
 
 class Level(IntEnum):
@@ -58,12 +60,18 @@ class PlainLog:
         lines: Where to.
         level: How much.
         folds: Folds each vertex; its result stands outside, so that a folded log is a summary.
+        run_lines: Where the lines that a RUN prints go; None is the same place.
     """
 
     def __init__(
-        self, lines: Lines, level: Level = Level.PROGRESS, folds: Folds | None = None
+        self,
+        lines: Lines,
+        level: Level = Level.PROGRESS,
+        folds: Folds | None = None,
+        run_lines: Lines | None = None,
     ) -> None:
         self._lines = lines
+        self._run_lines = run_lines or lines
         self._level = level
         self._folds = folds
         self._lock = threading.Lock()
@@ -123,8 +131,9 @@ class PlainLog:
         if self._level < Level.PROGRESS:
             return
         self._switch_to(event.number)
+        lines = self._run_lines if _RUN.match(vertex.title) else self._lines
         for text in texts:
-            self._lines.line(f"#{event.number} {at} {text}".rstrip())
+            lines.line(f"#{event.number} {at} {text}".rstrip())
 
     def _end(self, number: int, how: str) -> None:
         if self._level < Level.PROGRESS:

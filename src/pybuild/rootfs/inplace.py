@@ -18,8 +18,9 @@ from typing import Self
 
 from pybuild import events
 from pybuild.errors import HostUnsupported, IntegrityError
+from pybuild.imagepath import ImagePath
 from pybuild.ports import Process
-from pybuild.rootfs import entries, machine, mounts, snapshot, turns
+from pybuild.rootfs import entries, foreign, machine, mounts, snapshot, turns
 from pybuild.rootfs.gate import Gate
 from pybuild.rootfs.layout import Layout
 from pybuild.rootfs.run import syscalls
@@ -28,6 +29,7 @@ from pybuild.rootfs.starter import Starter
 from pybuild.tree.entry import Candidate
 
 _ROOT_UID = 0
+_MOST_NAMED = 5  # paths in a message
 
 
 class InplaceRootfs:
@@ -44,6 +46,7 @@ class InplaceRootfs:
         self.layout = layout or Layout()
         self.gate = Gate()
         self.trees: list[InplaceTree] = []
+        self.emit = emit
         self._closing = ExitStack()
         self._own: snapshot.Snapshot | None = None
         self._own_written = self.layout.written(os.fsencode(state_dir))
@@ -64,6 +67,17 @@ class InplaceRootfs:
         self.trees.append(tree)
         return tree
 
+    def foreign_mounts(self) -> tuple[bytes, ...]:
+        """Mounts of this container where an image may have names of its own, as they are now."""
+        pins = self.layout.pins(mounts.mount_points())
+        return foreign.among(pins, self.layout.never_moved)
+
+    def blocked(self, path: ImagePath) -> str:
+        """The mount, or the builder's own prefix, that a path lies in."""
+        ours = (*self.foreign_mounts(), self.layout.prefix)
+        found = foreign.above(path.relative, ours)
+        return f"/{os.fsdecode(found)}" if found else ""
+
     def run_on_host(
         self,
         argv: Sequence[str],
@@ -75,6 +89,10 @@ class InplaceRootfs:
         spec = RunSpec(list(argv), [[*pair] for pair in env.items()], str(cwd))
         with self.gate.running():
             return self.starter.run(spec, on_line)
+
+    def stop(self) -> None:
+        """End every RUN that is on, from another thread than theirs, and refuse later ones."""
+        self.starter.stop()
 
     def close(self) -> None:
         """End the starter; a RUN on another thread is killed, fails, and has parked its tree.
@@ -98,10 +116,10 @@ class InplaceRootfs:
             tree.look()
 
     def after_run(self, ran: InplaceTree) -> None:
-        """Make sure that it did not.
+        """Make sure that it did not; trees that it changed are damaged from now on.
 
         Raises:
-            IntegrityError: The builder's own files or another stage's tree changed.
+            IntegrityError: The builder's own files changed.
         """
         for path in snapshot.changed(self._own or {}, self._look_at_own()):
             raise IntegrityError(
@@ -110,12 +128,9 @@ class InplaceRootfs:
                 hint="keep RUN commands away from /pybuild; nothing was pushed",
             )
         for tree in self.trees:
-            if tree is not ran and (path_changed := tree.first_change()) is not None:
-                raise IntegrityError(
-                    f"the command changed /{os.fsdecode(path_changed)} of another stage,"
-                    f" {os.fsdecode(os.path.basename(tree.place))}",
-                    hint="keep RUN commands away from /pybuild (find / -xdev reaches it)",
-                )
+            if tree is not ran and not tree.damaged and (paths := tree.changes_since_look()):
+                tree.damaged = True
+                self.emit(events.BuildWarning("StageTouched", _touched(tree, paths)))
 
     def _look_at_own(self) -> snapshot.Snapshot:
         """A snapshot of the builder's own files.
@@ -156,29 +171,39 @@ class InplaceTree:
     def __init__(self, rootfs: InplaceRootfs, place: bytes) -> None:
         self._rootfs = rootfs
         self.place = place
+        self.name = os.fsdecode(os.path.basename(place))
+        self.damaged = False
+        self._lives = 1
+        self._warned: set[bytes] = set()
         self._seen: snapshot.Snapshot | None = None
         self._changed: list[bytes] = []
 
     def directory(self) -> Path:
         """The parked tree itself."""
+        self._must_be_whole()
         return Path(os.fsdecode(self.place))
 
     @contextmanager
     def layer(self) -> Iterator[Path]:
         """The parked tree itself, while no RUN is running."""
         with self._rootfs.gate.writing():
+            self._must_be_whole()
             self._seen = None
             yield self.directory()
 
     def run(self, process: Process, on_line: Callable[[str], None]) -> int:
         """Run a command with the tree in the root."""
         rootfs = self._rootfs
+        self._must_be_whole()
         host_directory = process.host_directory and process.host_directory.resolve()
         self._refuse(process, host_directory)
         cwd = str(host_directory) if host_directory else process.cwd
 
         with rootfs.gate.running():
             rootfs.before_run()
+            in_the_way = rootfs.foreign_mounts()
+            self._warn_of_hidden(in_the_way)
+            looks = foreign.looks(rootfs.layout.root, in_the_way)
             with (
                 machine.kept(),
                 turns.active(rootfs.layout, self.place, mounts.mount_points) as into,
@@ -188,6 +213,7 @@ class InplaceTree:
                 status = rootfs.starter.run(_spec(process, cwd), on_line)
                 still = self._keys_in_root(moved)
             untouched = {path for path, key in moved.items() if key and key == still[path]}
+            self._warn_of_writes(looks, foreign.looks(rootfs.layout.root, in_the_way))
             self._look_for_changes(untouched, into.all_merges())
             rootfs.after_run(self)
         return status
@@ -207,10 +233,44 @@ class InplaceTree:
         if self._seen is None:
             self._seen = snapshot.take(self.place)
 
-    def first_change(self) -> bytes | None:
-        """A path that is not as it was at the last look."""
-        now = snapshot.take(self.place)
-        return next(snapshot.changed(self._seen or {}, now), None)
+    def changes_since_look(self) -> list[bytes]:
+        """Paths that are not as they were at the last look."""
+        return sorted(snapshot.changed(self._seen or {}, snapshot.take(self.place)))
+
+    def start_over(self) -> None:
+        """Be empty, in another directory: deleting during a build is slow."""
+        base = os.path.dirname(self.place)
+        self._lives += 1
+        with self._rootfs.gate.writing():
+            self.place = os.path.join(base, os.fsencode(f"{self.name}.{self._lives}"))
+            os.mkdir(self.place, 0o755)
+            os.chmod(self.place, 0o755)  # noqa: S103 - an image's root is 0755, whatever our umask
+            self._seen, self._changed, self.damaged = None, [], False
+
+    def _must_be_whole(self) -> None:
+        if self.damaged:
+            raise IntegrityError(
+                f"the files of {self.name} were changed by another stage's command",
+                hint="keep RUN commands away from /pybuild (find / -xdev reaches it)",
+            )
+
+    def _warn_of_hidden(self, in_the_way: Iterable[bytes]) -> None:
+        for mount in in_the_way:
+            if mount not in self._warned and foreign.hides(self.place, mount):
+                self._warned.add(mount)
+                self._warn(
+                    f"/{os.fsdecode(mount)} is a mount of this container: RUN sees it instead of"
+                    " what the image has there"
+                )
+
+    def _warn_of_writes(self, before: Mapping[bytes, int], now: Mapping[bytes, int]) -> None:
+        written = sorted({path for path, _ in before.items() ^ now.items()})
+        if written:
+            names = ", ".join(f"/{os.fsdecode(path)}" for path in written[:_MOST_NAMED])
+            self._warn(f"the command wrote to a mount of this container, not the image: {names}")
+
+    def _warn(self, text: str) -> None:
+        self._rootfs.emit(events.BuildWarning("ForeignMount", text))
 
     def _refuse(self, process: Process, host_directory: Path | None) -> None:
         layout = self._rootfs.layout
@@ -221,12 +281,13 @@ class InplaceTree:
                 hint="run this build with CAP_SYS_ADMIN, so that overlay can be used",
             )
         pins = layout.pins(mounts.mount_points())
+        place = ImagePath.parse(process.cwd)
+        in_the_way = foreign.above(place.relative, foreign.among(pins, layout.never_moved))
         if host_directory and not _is_below(host_directory, pins):
             raise HostUnsupported(
                 f"{host_directory} would move away while the command runs",
                 hint=f"use a directory that is mounted, or one below /{prefix}",
             )
-        in_the_way = next((pin for pin in pins if _is_below(Path(process.cwd), {pin})), None)
         if in_the_way and not host_directory:
             raise HostUnsupported(
                 f"the working directory {process.cwd} lies in the mount"
@@ -271,6 +332,14 @@ def _spec(process: Process, cwd: str) -> RunSpec:
         ids=(process.uid, process.gid, list(process.groups)),
         domain=as_root,
         no_new_privs=as_root,
+    )
+
+
+def _touched(tree: InplaceTree, paths: list[bytes]) -> str:
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return (
+        f"the command changed /{os.fsdecode(paths[0])}{more} of another stage, {tree.name};"
+        " it will be unpacked again if it is needed (find / -xdev reaches /pybuild)"
     )
 
 

@@ -49,9 +49,14 @@ class Layout:
         """For files of the moment, on the trees' filesystem."""
         return os.path.join(self.home, b"tmp")
 
+    @property
+    def never_moved(self) -> frozenset[bytes]:
+        """The kernel's filesystems and the prefix, relative to the root."""
+        return frozenset({*_NEVER_MOVED, self.prefix})
+
     def pins(self, mount_points: dict[int, bytes]) -> frozenset[bytes]:
         """What stays where it is, relative to the root; mounts below other pins left out."""
-        fixed = [*_NEVER_MOVED, self.prefix]
+        fixed = self.never_moved
         pins = set(fixed)
         for point in mount_points.values():
             path = os.path.relpath(point, self.root)

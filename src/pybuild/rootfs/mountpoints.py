@@ -20,12 +20,13 @@ class Bind:
     """Something of this machine that appears in the tree.
 
     Attributes:
-        source: A file or a directory.
+        source: A file or a directory, or ``proc``, ``sys`` or ``dev``.
         target: A path inside the tree; its links are followed inside the tree.
     """
 
-    source: Path
+    source: str
     target: str
+    is_directory: bool = True
 
 
 @contextmanager
@@ -44,14 +45,13 @@ def made(root: Path, binds: Sequence[Bind]) -> Iterator[list[list[str]]]:
         pairs = []
         for bind in binds:
             place = _resolve(root, bind.target)
-            is_directory = bind.source.is_dir()
-            _make(root, place, is_directory=is_directory, undo=stack)
-            if place.is_dir() != is_directory:
+            _make(root, place, is_directory=bind.is_directory, undo=stack)
+            if place.is_dir() != bind.is_directory:
                 raise HostUnsupported(
-                    f"{bind.target} of the image is {'no' if is_directory else 'a'} directory;"
+                    f"{bind.target} of the image is {'no' if bind.is_directory else 'a'} directory;"
                     f" {bind.source} cannot be mounted on it"
                 )
-            pairs.append([str(bind.source), str(place)])
+            pairs.append([bind.source, str(place)])
         yield pairs
 
 

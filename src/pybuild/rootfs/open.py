@@ -10,6 +10,8 @@ from pybuild.errors import HostUnsupported, UsageError
 from pybuild.rootfs import probe
 from pybuild.rootfs.inplace import InplaceRootfs
 from pybuild.rootfs.overlay import OverlayRootfs
+from pybuild.rootfs.probe import Availability
+from pybuild.rootfs.run import confine
 
 MODES = ("auto", "overlay", "inplace")
 
@@ -20,7 +22,7 @@ def open_rootfs(mode: str, state_dir: Path, emit: events.Emit) -> ports.Rootfs:
     Args:
         mode: One of ``MODES``; ``auto`` takes the first that works.
         state_dir: Where ``overlay`` keeps its trees.
-        emit: Gets Debug events.
+        emit: Gets Debug events, and a warning of what will not work.
 
     Raises:
         UsageError: There is no such mode.
@@ -35,16 +37,23 @@ def open_rootfs(mode: str, state_dir: Path, emit: events.Emit) -> ports.Rootfs:
     for name in ("overlay", "inplace") if mode == "auto" else (mode,):
         found = tries[name]()
         if found.available:
-            emit(events.Debug(f"rootfs: {name}"))
-            if name == "overlay":
-                return OverlayRootfs(state_dir, emit)
-            return InplaceRootfs(state_dir, emit)
+            return _open(found, state_dir, emit)
         emit(events.Debug(f"rootfs: not {name}: {found.reason}"))
         refused.append(found)
     raise HostUnsupported(
         "no RUN can run here: " + "; ".join(f"{it.name}: {it.reason}" for it in refused),
         hint="; or ".join(it.hint for it in refused if it.hint),
     )
+
+
+def _open(found: Availability, state_dir: Path, emit: events.Emit) -> ports.Rootfs:
+    emit(events.Debug(f"rootfs: {found.name} {found.note}".rstrip()))
+    if found.name == "inplace":
+        return InplaceRootfs(state_dir, emit)
+    if found.limit:
+        emit(events.BuildWarning("SingleIdMap", found.limit))
+    own_processes = found.fresh_proc or not confine.signals_stay_inside()
+    return OverlayRootfs(state_dir, emit, found.id_map, own_processes=own_processes)
 
 
 def _refuse_threads() -> None:

@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pybuild.rootfs import idmaps
 from pybuild.rootfs.inplace import refusal
 from pybuild.rootfs.layout import Layout
 from pybuild.rootfs.run import syscalls
+from pybuild.rootfs.run.userns import IdMap
 from pybuild.rootfs.starter import own_process
 
 _CAP_SYS_ADMIN = 21  # linux/capability.h
@@ -35,11 +38,19 @@ class Availability:
         name: ``overlay`` or ``inplace``.
         reason: Why not; empty where it works.
         hint: How to grant what is missing.
+        note: How it works here, or empty.
+        limit: What does not work although the backend does, or empty.
+        id_map: For ``overlay``: the user namespace to enter; None where none is needed.
+        fresh_proc: For ``overlay``: a RUN can have a ``/proc`` of its own.
     """
 
     name: str
     reason: str = ""
     hint: str = ""
+    note: str = ""
+    limit: str = ""
+    id_map: IdMap | None = None
+    fresh_proc: bool = True
 
     @property
     def available(self) -> bool:
@@ -53,20 +64,51 @@ def probe(state_dir: Path) -> tuple[Availability, ...]:
 
 
 def overlay(state_dir: Path) -> Availability:
-    """Mount an overlay below the state directory, in a process of its own."""
-    if not syscalls.permitted_capabilities() >> _CAP_SYS_ADMIN & 1:
-        return Availability(
-            "overlay",
-            "the process does not have CAP_SYS_ADMIN",
-            "start the container with --privileged, or use the pybuild-action image as it is,"
-            " which needs no rights",
-        )
+    """Mount an overlay below the state directory, in a process of its own.
+
+    With CAP_SYS_ADMIN as we are, else in a user namespace: one with many ids, or with one.
+    """
+    if syscalls.permitted_capabilities() >> _CAP_SYS_ADMIN & 1:
+        found = _try_overlay(state_dir, None)
+        return found if found.available else replace(found, hint=_WHERE)
+
+    reasons = []
+    for id_map in idmaps.candidates():
+        found = _try_overlay(state_dir, id_map)
+        if found.available:
+            return found
+        reasons.append(found.reason)
+    # The map of all ids may be refused for another reason than the one id; the same is said once.
+    reason = "; ".join(dict.fromkeys(reasons))
+    return Availability(
+        "overlay",
+        f"the process does not have CAP_SYS_ADMIN, and a user namespace cannot be used: {reason}",
+        f"{_RIGHTS}; {_WHERE}",
+    )
+
+
+_RIGHTS = (
+    "let seccomp, AppArmor and user.max_user_namespaces allow user namespaces, or start the"
+    " container with --privileged, or use the pybuild-action image as it is, which needs no rights"
+)
+_WHERE = (
+    "put --state-dir on a filesystem that is not itself an overlay (a volume), and let"
+    " seccomp and AppArmor allow mount"
+)
+_ONE_ID = (
+    "one user id only: files of other owners and a RUN with USER are not possible; install"
+    " newuidmap (package uidmap) and give this user ranges in /etc/subuid and /etc/subgid"
+)
+
+
+def _try_overlay(state_dir: Path, id_map: IdMap | None) -> Availability:
+    more = [json.dumps(id_map)] if id_map else []
     try:
         trees = state_dir / "trees"
         trees.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=trees) as directory:
             done = subprocess.run(
-                own_process("pybuild.rootfs.run.tryout", directory),
+                own_process("pybuild.rootfs.run.tryout", directory, *more),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 env={},
@@ -76,13 +118,24 @@ def overlay(state_dir: Path) -> Availability:
     except (OSError, subprocess.TimeoutExpired) as error:
         return Availability("overlay", f"trying it in {state_dir} failed: {error}")
     if done.returncode:
-        return Availability(
-            "overlay",
-            f"trying it in {state_dir} failed: {(done.stdout or done.stderr).decode().strip()}",
-            "put --state-dir on a filesystem that is not itself an overlay (a volume), and let"
-            " seccomp and AppArmor allow mount",
-        )
-    return Availability("overlay")
+        said = (done.stdout or done.stderr).decode(errors="replace").strip()
+        return Availability("overlay", f"trying it in {state_dir} failed: {said}")
+    return Availability(
+        "overlay",
+        note=_note(id_map),
+        limit=_ONE_ID if id_map and id_map.single else "",
+        id_map=id_map,
+        fresh_proc=json.loads(done.stdout)["fresh_proc"],
+    )
+
+
+def _note(id_map: IdMap | None) -> str:
+    if id_map is None:
+        return ""
+    if id_map.single:
+        return "in a user namespace with one id"
+    by = f", mapped by {id_map.programs[0]}" if id_map.programs else ""
+    return f"in a user namespace with {sum(count for _, _, count in id_map.uids)} ids{by}"
 
 
 def inplace(layout: Layout | None = None) -> Availability:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from pybuild.errors import HostUnsupported
 from pybuild.rootfs.run import syscalls
-from pybuild.rootfs.run.tryout import OPTIONS
 
 # mount(2) takes one page of options. A lower directory is named through a descriptor of the
 # stack's directory, which is short whatever the state directory is called, and holds no ``:``.
@@ -23,10 +22,14 @@ class Stack:
 
     ``0`` is a plain directory that others may write to. Each later one was the upper directory of
     an overlay mount, and holds whiteouts as overlayfs writes them.
+
+    Args:
+        options: Those of every mount.
     """
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, options: str) -> None:
         self._place = place
+        self._options = options
         self._count = 1
         place.mkdir()
         self._directory = os.open(place, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -100,7 +103,7 @@ class Stack:
     def _mount(self, lowers: int, *, writable: bool, at: str = "merged") -> None:
         here = f"/proc/self/fd/{self._directory}"
         names = ":".join(f"{here}/{number}" for number in reversed(range(lowers)))
-        options = f"lowerdir={names},{OPTIONS}"
+        options = f"lowerdir={names},{self._options}"
         flags = 0 if writable else syscalls.MS_RDONLY
         if writable:
             options += f",upperdir={here}/{lowers},workdir={here}/work"
@@ -117,7 +120,7 @@ def _copy_root(source: Path, target: Path) -> None:
     status = source.lstat()
     os.chown(target, status.st_uid, status.st_gid)
     for name in os.listxattr(source):
-        if not name.startswith("trusted.overlay."):
+        if not name.startswith(("trusted.overlay.", "user.overlay.")):
             with contextlib.suppress(OSError):
                 os.setxattr(target, name, os.getxattr(source, name))
     target.chmod(status.st_mode & 0o7777)

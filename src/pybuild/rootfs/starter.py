@@ -77,6 +77,8 @@ class Starter:
             StepFailed: Starter or keeper was killed.
             HostUnsupported: The command could not be started.
         """
+        if self._process.returncode is not None:
+            raise _starter_died(spec)
         self.wait_ready()
         with contextlib.ExitStack() as stack:
             channel, output = self._send(spec, stack)
@@ -88,6 +90,12 @@ class Starter:
                 raise
             _drain(output, lines)
         return self._judge(spec, reply)
+
+    def stop(self) -> None:
+        """End all it runs, which fails with StepFailed there, and refuse more; from any thread."""
+        with contextlib.suppress(OSError):  # it has ended, or was closed
+            self._control.shutdown(socket.SHUT_RDWR)
+        self._process.wait()
 
     def close(self) -> None:
         """End the starter, and with it all it runs; idempotent."""

@@ -1,4 +1,4 @@
-# ruff: noqa: PTH103, PTH104, PTH106, PTH118, PTH119, PTH120 - paths in images are bytes, which pathlib does not take
+# ruff: noqa: PTH103, PTH104, PTH106, PTH114, PTH115, PTH118, PTH211, PTH119, PTH120 - paths in images are bytes, which pathlib does not take
 """Trees take turns in the root: ours goes aside, a stage's comes in, and back again."""
 
 from __future__ import annotations
@@ -48,10 +48,13 @@ def active(layout: Layout, tree: bytes, mount_points: MountPoints) -> Iterator[a
 @contextmanager
 def _set_aside(layout: Layout, ours: activation.Merge, pins: frozenset[bytes]) -> Iterator[None]:
     os.makedirs(layout.aside, exist_ok=True)
+    links: dict[bytes, bytes] = {}
     try:
         activation.move(ours, layout.root, layout.aside)
+        links = _links(layout.aside, ours)
         yield
     finally:
+        _restore_links(layout.aside, links)
         back = activation.plan(activation.lister(layout.aside), pins)
         activation.move(back, layout.aside, layout.root)
         for path in reversed(back.all_merges()):
@@ -59,9 +62,26 @@ def _set_aside(layout: Layout, ours: activation.Merge, pins: frozenset[bytes]) -
                 os.rmdir(os.path.join(layout.aside, path))
 
 
+def _links(aside: bytes, ours: activation.Merge) -> dict[bytes, bytes]:
+    """The links that our root is made of: a RUN that walks the whole root reaches them."""
+    paths = (os.path.join(aside, path) for path in ours.all_moves())
+    return {path: os.readlink(path) for path in paths if os.path.islink(path)}
+
+
+def _restore_links(aside: bytes, links: dict[bytes, bytes]) -> None:
+    os.makedirs(aside, exist_ok=True)
+    for path, target in links.items():
+        if not os.path.islink(path) or os.readlink(path) != target:
+            if os.path.lexists(path):
+                os.rename(path, path + b".changed")
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            os.symlink(target, path)
+
+
 def _park(layout: Layout, tree: bytes, before: dict[int, bytes], after: dict[int, bytes]) -> None:
     pins = layout.pins(before) | layout.pins(after)
     try:
+        os.lstat(tree)  # a RUN can have removed even this
         leaving = activation.plan(activation.lister(layout.root), pins)
         activation.move(leaving, layout.root, tree)
         for point, moved_to in sorted(_renamed(before, after)):

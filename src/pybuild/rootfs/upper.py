@@ -12,17 +12,20 @@ from pathlib import Path
 from pybuild.rootfs import entries
 from pybuild.tree.entry import Candidate, Kind
 
-_OPAQUE = "trusted.overlay.opaque"  # filesystems/overlayfs.rst, "whiteouts and opaque directories"
+# filesystems/overlayfs.rst, "whiteouts and opaque directories"; the second with ``userxattr``.
+TRUSTED_OPAQUE = "trusted.overlay.opaque"
+USER_OPAQUE = "user.overlay.opaque"
 
 
 def candidates(
-    upper: Path, below: Callable[[], AbstractContextManager[Path]]
+    upper: Path, below: Callable[[], AbstractContextManager[Path]], opaque_mark: str
 ) -> Iterator[Candidate]:
     """What an upper directory changes in the tree below it.
 
     Args:
         upper: Not mounted any more, or not written to.
         below: Gives the tree as it was; called only if a directory hides what it had.
+        opaque_mark: The attribute that marks such directories.
     """
     top = os.fsencode(upper)
     opaque: list[bytes] = []
@@ -30,7 +33,7 @@ def candidates(
     yield entries.candidate(top, b"")
     while waiting:
         directory = waiting.pop()
-        if _is_opaque(os.path.join(top, directory)):
+        if _is_opaque(os.path.join(top, directory), opaque_mark):
             opaque.append(directory)
         for name in os.listdir(os.path.join(top, directory)):
             path = os.path.join(directory, name)
@@ -74,8 +77,8 @@ def _is_directory(path: bytes) -> bool:
         return False
 
 
-def _is_opaque(directory: bytes) -> bool:
+def _is_opaque(directory: bytes, mark: str) -> bool:
     try:
-        return os.getxattr(directory, _OPAQUE, follow_symlinks=False) == b"y"
+        return os.getxattr(directory, mark, follow_symlinks=False) == b"y"
     except OSError:
         return False  # ENODATA, or a filesystem without attributes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,33 +10,42 @@ from pathlib import Path
 from pybuild.errors import UsageError
 from pybuild.events import BuildWarning
 from pybuild.oci.platform import Platform
-from pybuild.oci.reference import DOCKER_HUB, Reference
-from pybuild.request import (
-    BuildRequest,
-    Credential,
-    GitOptions,
-    HookOptions,
-    Mirror,
-    RegistryOptions,
-    S3Options,
-)
-from pybuild.settings.exports import read_caches, read_outputs
+from pybuild.oci.reference import Reference
+from pybuild.request import BuildRequest, Credential, GitOptions, HookOptions, S3Options
+from pybuild.settings.caches import read_caches
+from pybuild.settings.form import read_form
+from pybuild.settings.outputs import Exports, read_outputs
 from pybuild.settings.place import Place
+from pybuild.settings.registries import read_registries
 from pybuild.settings.table import OPTIONS
 from pybuild.settings.values import Values, truth
 
 EPOCH = "SOURCE_DATE_EPOCH"
-_HUB_NAMES = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
+_FILES = (
+    "iidfile",
+    "metadata-file",
+    "digest-file",
+    "image-name-with-digest-file",
+    "image-name-tag-with-digest-file",
+)
+"""In the order of ResultFiles."""
 _SCP_FORM = re.compile(r"[\w.-]+@[\w.-]+:")  # git@host:path
 
 
 @dataclass(frozen=True, slots=True)
 class ResultFiles:
-    """Files that get the result; None is not wanted."""
+    """Files that get the result; None is not wanted.
+
+    Attributes:
+        names: Gets a line ``repository@digest`` for each tag.
+        tagged_names: Gets a line ``repository:tag@digest`` for each tag.
+    """
 
     image_id: Path | None = None
     metadata: Path | None = None
     digest: Path | None = None
+    names: Path | None = None
+    tagged_names: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,7 @@ class Prepared:
         secrets: Values that must never be printed.
         progress: The form of the log.
         verbosity: How much the log tells, in Kaniko's words.
+        timestamps: Whether every line of the log begins with the time.
     """
 
     request: BuildRequest
@@ -55,6 +66,7 @@ class Prepared:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     progress: str = "auto"
     verbosity: str = "info"
+    timestamps: bool = False
 
     def with_warnings(self, warnings: tuple[BuildWarning, ...]) -> Prepared:
         """The same build, with more to warn of."""
@@ -91,16 +103,24 @@ def compose(values: Values, place: Place) -> Prepared:
         platform=_platform(values),
         build_args=arguments,
         labels=tuple(_pair(label, values.source("label")) for label in values.many("label")),
-        tags=_tags(values),
+        tags=_tags(values, exports.names),
         push=values.flag("push") or exports.push,
         outputs=exports.outputs,
+        image=read_form(values, exports.form),
+        load_socket=_load_socket(values, exports, place),
+        jobs=values.number("jobs", least=1),
+        state_max_bytes=values.size_bytes("state-max-bytes"),
+        ignore_paths=_ignore_paths(values),
+        cache_ttl_s=values.duration_s("cache-ttl"),
+        check_push=not values.flag("skip-push-permission-check"),
+        keep_immutable_tags=values.flag("push-ignore-immutable-tag-errors"),
         no_cache=values.flag("no-cache"),
         cache_from=sources,
         cache_to=sinks,
-        rewrite_timestamp=values.flag("rewrite-timestamp") or exports.rewrite_timestamp,
-        source_date_epoch=_epoch(arguments, place),
+        rewrite_timestamp=_rewrite(values, exports),
+        source_date_epoch=_epoch(values, arguments, place),
         rootfs=values.text("rootfs"),
-        registries=_registries(values, place),
+        registries=read_registries(values, place),
         git=GitOptions(
             values.text("git-branch"), values.text("git-token"), values.text("git-user")
         ),
@@ -115,8 +135,9 @@ def compose(values: Values, place: Place) -> Prepared:
         files=_files(values, place),
         warnings=warnings + from_warnings + to_warnings,
         secrets=secrets_of(values) + place.proxy_passwords(),
-        progress=values.text("progress"),
+        progress=_progress(values),
         verbosity=values.text("verbosity"),
+        timestamps=values.flag("log-timestamp"),
     )
 
 
@@ -148,32 +169,40 @@ def local_context(text: str, place: Place) -> str:
 
 
 def _platform(values: Values) -> Platform:
-    text, host = values.text("platform"), Platform.host()
+    text = values.text("platform")
     if not text:
-        return host
-    source = values.source("platform")
+        return Platform.host()
     if "," in text or "\n" in text:
         raise UsageError(
-            f"{source}: more than one platform a build is not supported yet",
+            f"{values.source('platform')}: more than one platform a build is not supported yet",
             hint="build each on a machine of its own and join them afterwards",
         )
-    platform = Platform.parse(text)
-    if platform != host:
-        raise UsageError(
-            f"{source}: {platform} on a {host} machine is not supported yet",
-            hint=f"run this build on a {platform} machine",
-        )
-    return platform
+    return Platform.parse(text)
 
 
-def _tags(values: Values) -> tuple[Reference, ...]:
-    tags = tuple(dict.fromkeys(Reference.parse(text) for text in values.many("tag")))
+def _tags(values: Values, names: tuple[Reference, ...]) -> tuple[Reference, ...]:
+    given = (Reference.parse(text) for text in values.many("tag"))
+    tags = tuple(dict.fromkeys((*given, *names)))
     for tag in tags:
         if tag.digest:
             raise UsageError(
                 f"{values.source('tag')}: {tag} has a digest, which only a build gives"
             )
     return tags
+
+
+def _load_socket(values: Values, exports: Exports, place: Place) -> Path | None:
+    if values.flag("load"):
+        return place.docker_socket(values.source("load"))
+    return place.docker_socket(exports.load) if exports.load else None
+
+
+def _ignore_paths(values: Values) -> tuple[str, ...]:
+    paths = values.many("ignore-path")
+    for path in paths:
+        if not path.startswith("/"):
+            raise UsageError(f"{values.source('ignore-path')}: {path!r} is not an absolute path")
+    return tuple(dict.fromkeys("/" + posixpath.normpath(path).lstrip("/") for path in paths))
 
 
 def _pair(text: str, source: str) -> tuple[str, str]:
@@ -200,62 +229,19 @@ def _build_args(
     return tuple(pairs), tuple(warnings)
 
 
-def _epoch(arguments: tuple[tuple[str, str], ...], place: Place) -> int | None:
+def _epoch(values: Values, arguments: tuple[tuple[str, str], ...], place: Place) -> int | None:
     text = dict(arguments).get(EPOCH) or place.env.get(EPOCH, "")
     if not text:
-        return None
+        return 0 if values.flag("reproducible") else None
     if not re.fullmatch(r"[0-9]{1,12}", text):
         raise UsageError(f"{EPOCH} is {text!r}, not a number of seconds since 1970")
     return int(text)
 
 
-def _registries(values: Values, place: Place) -> RegistryOptions:
-    source = values.source("registry-mirror")
-    mirrors = (_mirror(text, source) for text in values.many("registry-mirror"))
-    return RegistryOptions(
-        insecure_hosts=frozenset(values.many("insecure-registry")),
-        insecure_pull=values.flag("insecure-pull"),
-        insecure_push=values.flag("insecure"),
-        mirrors=tuple(mirrors),
-        credentials=_credentials(values),
-        config_files=place.config_files(values.text("dockerconfig")),
-        auth_config=place.env.get("DOCKER_AUTH_CONFIG", ""),
-        proxies=place.proxies(),
-    )
-
-
-def _mirror(text: str, source: str) -> Mirror:
-    registry, equals, target = text.rpartition("=")
-    if "://" in target:
-        raise UsageError(
-            f"{source}: {text!r} has a scheme", hint="name the host alone: mirror.example.com"
-        )
-    host, _, prefix = target.partition("/")
-    if not host or (equals and not registry):
-        raise UsageError(f"{source}: {text!r} is not of the form HOST=MIRROR[/PREFIX]")
-    return Mirror(_canonical(registry or DOCKER_HUB), host, prefix.strip("/"))
-
-
-def _credentials(values: Values) -> tuple[Credential, ...]:
-    user, password = values.text("username"), values.text("password")
-    if not user and not password:
-        return ()
-    if not user or not password:
-        missing = "password" if user else "username"
-        raise UsageError(
-            f"the {missing} for the registry {values.text('registry')} is missing",
-            hint=f"give the input {missing} or set PYBUILD_{missing.upper()}",
-        )
-    return (Credential(_canonical(_host(values.text("registry"))), user, password),)
-
-
-def _host(text: str) -> str:
-    """The host in what people give for a registry: ``https://index.docker.io/v1/`` too."""
-    return text.rpartition("://")[2].partition("/")[0]
-
-
-def _canonical(host: str) -> str:
-    return DOCKER_HUB if host in _HUB_NAMES else host
+def _rewrite(values: Values, exports: Exports) -> bool:
+    in_outputs = exports.form.get("rewrite-timestamp")
+    asked = values.flag("rewrite-timestamp") or values.flag("reproducible")
+    return asked or (in_outputs is not None and in_outputs.values == ("true",))
 
 
 def _s3(place: Place) -> S3Options:
@@ -276,6 +262,21 @@ def _hook(values: Values) -> HookOptions:
     return HookOptions(script, image)
 
 
+def _progress(values: Values) -> str:
+    progress = values.text("progress")
+    if not values.flag("quiet"):
+        return progress
+    if progress not in {"auto", "quiet"}:
+        raise UsageError(f"{values.source('quiet')} and --progress={progress} exclude each other")
+    return "quiet"
+
+
 def _files(values: Values, place: Place) -> ResultFiles:
-    paths = (values.text(name) for name in ("iidfile", "metadata-file", "digest-file"))
-    return ResultFiles(*(place.path(text) if text else None for text in paths))
+    return ResultFiles(*(_file(name, values, place) for name in _FILES))
+
+
+def _file(name: str, values: Values, place: Place) -> Path | None:
+    text = values.text(name)
+    if text.startswith(("http://", "https://")):  # its query may be a secret: not shown
+        raise UsageError(f"not supported yet: {values.source(name)} with a URL")
+    return place.path(text) if text else None

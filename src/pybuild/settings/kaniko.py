@@ -1,177 +1,92 @@
-"""Kaniko's command line and environment (v1.24) in terms of our options."""
+"""Kaniko's command line and environment in terms of our options."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from types import MappingProxyType
 
 from pybuild.errors import UsageError
+from pybuild.events import BuildWarning
 from pybuild.settings import argv
+from pybuild.settings.kaniko_flags import ALIASES, FLAGS, Fate, KanikoFlag, Value
+from pybuild.settings.kaniko_own import read_own
 from pybuild.settings.option import Kind
-from pybuild.settings.table import OPTIONS
+from pybuild.settings.table import BY_NAME, OPTIONS
 from pybuild.settings.values import Given, Values, truth
 
 DEFAULTS: Mapping[str, Given] = MappingProxyType(
     {
         "context": Given(("/workspace",), "--context"),
         "push": Given(("true",), "--destination"),
+        "cache-ttl": Given(("336h",), "--cache-ttl"),
     }
 )
 """Where Kaniko's defaults differ from ours."""
 
-
-class Fate(Enum):
-    """What becomes of a flag of Kaniko that is no option of ours."""
-
-    OWN = "own"  # read by this module
-    WITHOUT_EFFECT = "without effect"  # concerns how Kaniko works, not what comes out
-    MISSING = "missing"  # would change the result: an error until it is built
+_RETRIES = frozenset({"push-retry", "image-download-retry"})
+_NEVER_EMPTY = frozenset({Kind.NUMBER, Kind.DURATION, Kind.CHOICE})
+_FEATURES = "FF_KANIKO_"
 
 
 @dataclass(frozen=True, slots=True)
-class KanikoFlag:
-    """A flag of Kaniko's executor that is not one of our options.
+class Translated:
+    """What flags and variables of Kaniko say.
 
     Attributes:
-        name: Without dashes, as Kaniko spells it.
-        harmless: Values of a missing flag that ask for what we do anyway.
-        why: For a flag without effect: what we do instead.
+        layer: Values of our options.
+        notes: What to tell those who ask for details.
+        warnings: What differs from Kaniko.
     """
 
-    name: str
-    fate: Fate
-    boolean: bool = False
-    harmless: tuple[str, ...] = ()
-    why: str = ""
-
-
-def _idle(name: str, why: str, *, boolean: bool = True) -> KanikoFlag:
-    return KanikoFlag(name, Fate.WITHOUT_EFFECT, boolean, why=why)
-
-
-def _missing(name: str, *harmless: str, boolean: bool = False) -> KanikoFlag:
-    accepted = (*harmless, "false") if boolean else harmless
-    return KanikoFlag(name, Fate.MISSING, boolean, accepted)
-
-
-_CHANGES = "changes are found without hashing files"
-_CACHE = "COPY and RUN are cached alike"
-_MEMORY = "layers are never held in memory"
-_LOG = "the log has one form"
-
-FLAGS: tuple[KanikoFlag, ...] = (
-    KanikoFlag("no-push", Fate.OWN, boolean=True),
-    KanikoFlag("tar-path", Fate.OWN),
-    KanikoFlag("tarPath", Fate.OWN),
-    KanikoFlag("cache", Fate.OWN, boolean=True),
-    KanikoFlag("cache-repo", Fate.OWN),
-    KanikoFlag("git", Fate.OWN),
-    _idle("snapshot-mode", _CHANGES, boolean=False),
-    _idle("snapshotMode", _CHANGES, boolean=False),
-    _idle("use-new-run", _CHANGES),
-    _idle("cleanup", "the root filesystem is put back after every build"),
-    _idle("pre-cleanup", "the root filesystem is put back after every build"),
-    _idle("preserve-context", "the context is never deleted"),
-    _idle("force", "what a place can do is tried, not guessed"),
-    _idle("skip-unused-stages", "stages that nothing needs are never built"),
-    _idle("compressed-caching", _MEMORY),
-    _idle("cache-copy-layers", _CACHE),
-    _idle("cache-run-layers", _CACHE),
-    _idle("log-format", _LOG, boolean=False),
-    _idle("log-timestamp", _LOG),
-    _idle("ignore-var-run", "mounts in the way of a RUN are found by themselves"),
-    _idle("whitelist-var-run", "mounts in the way of a RUN are found by themselves"),
-    _idle("skip-push-permission-check", "a push needs no check of its own"),
-    _idle("image-fs-extract-retry", "downloads are tried again by themselves", boolean=False),
-    _idle("image-download-retry", "downloads are tried again by themselves", boolean=False),
-    _idle("push-retry", "uploads are tried again by themselves", boolean=False),
-    _idle("kaniko-dir", "--state-dir and PYBUILD_STATE_DIR name our directory", boolean=False),
-    _idle("cache-dir", "base images are kept in the state directory", boolean=False),
-    _missing("annotation"),
-    _missing("azure-container-registry-config", ""),
-    _missing("bucket", ""),
-    _missing("cache-ttl"),
-    _missing("compression", "", "gzip"),
-    _missing("compression-level", "-1", "1"),
-    _missing("credential-helpers"),
-    _missing("dryrun", boolean=True),
-    _missing("force-build-metadata", boolean=True),
-    _missing("ignore-path"),
-    _missing("image-format", "", "oci"),
-    _missing("image-name-tag-with-digest-file", ""),
-    _missing("image-name-with-digest-file", ""),
-    _missing("materialize", boolean=True),
-    _missing("no-push-cache", boolean=True),
-    _missing("oci-layout-path", ""),
-    _missing("push-ignore-immutable-tag-errors", boolean=True),
-    _missing("registry-certificate"),
-    _missing("registry-client-cert"),
-    _missing("registry-map"),
-    _missing("reproducible", boolean=True),
-    _missing("secret"),
-    _missing("single-snapshot", boolean=True),
-    _missing("skip-default-registry-fallback", boolean=True),
-    _missing("skip-tls-verify", boolean=True),
-    _missing("skip-tls-verify-pull", boolean=True),
-    _missing("skip-tls-verify-registry"),
-)
-
-ALIASES: Mapping[str, str] = MappingProxyType(
-    {"tarPath": "tar-path", "snapshotMode": "snapshot-mode", "b": "bucket"}
-)
-"""Deprecated and short spellings."""
-
-_GIT_WITHOUT_EFFECT = frozenset({"single-branch", "depth"})  # one ref, shallow: what we do anyway
-_ENVIRONMENT_MISSING = ("KANIKO_REGISTRY_MAP",)
+    layer: Mapping[str, Given]
+    notes: tuple[str, ...] = ()
+    warnings: tuple[BuildWarning, ...] = ()
 
 
 def flags() -> tuple[argv.Flag, ...]:
     """Every flag that the executor knows."""
     ours = (argv.Flag(name, o.kind is Kind.FLAG) for o in OPTIONS for name in o.kaniko)
-    theirs = (argv.Flag(flag.name, flag.boolean) for flag in FLAGS)
-    return (*ours, *theirs, argv.Flag("b"), argv.Flag("h", boolean=True), argv.Flag("help", True))
+    theirs = {flag.name: flag.boolean for flag in FLAGS}
+    aliases = (argv.Flag(alias, theirs[name]) for alias, name in ALIASES.items())
+    help_flags = (argv.Flag("h", boolean=True), argv.Flag("help", boolean=True))
+    return (*ours, *(argv.Flag(*item) for item in theirs.items()), *aliases, *help_flags)
 
 
-def from_flags(parsed: argv.Parsed) -> tuple[dict[str, Given], tuple[str, ...]]:
-    """What the executor's flags give, and what to say for those who ask for details.
+def from_flags(parsed: argv.Parsed) -> Translated:
+    """What the executor's flags give.
 
     Raises:
-        UsageError: A flag would change the result in a way that is not built yet.
+        UsageError: A flag would change the result in a way that is not built yet, or its value is
+            not of its form.
     """
     if parsed.positionals:
         raise UsageError(
             f"unexpected argument {parsed.positionals[0]!r}", hint="the context is --context"
         )
-    collected: dict[str, list[str]] = {}
-    spelled: dict[str, str] = {}
+    layer: dict[str, Given] = {}
     own: dict[str, list[str]] = {}
     notes: list[str] = []
+    warnings: list[BuildWarning] = []
     names = {name: option.name for option in OPTIONS for name in option.kaniko}
     theirs = {flag.name: flag for flag in FLAGS}
     for flag, value in parsed.flags:
         if flag.name in names:
-            collected.setdefault(names[flag.name], []).append(value)
-            spelled[names[flag.name]] = str(flag)
-        else:
-            name = ALIASES.get(flag.name, flag.name)
-            notes += _other(theirs[name], value)
-            own.setdefault(name, []).append(value)
-    layer = {name: Given(tuple(values), spelled[name]) for name, values in collected.items()}
-    layer.update(_own(own, layer, notes))
-    return layer, tuple(notes)
+            _collect(layer, names[flag.name], value, str(flag))
+            continue
+        known = theirs[ALIASES.get(flag.name, flag.name)]
+        if _has_effect(known, value, str(flag), notes, warnings):
+            own.setdefault(known.name, []).append(value)
+    layer.update(read_own(own, layer, notes))
+    return Translated(layer, tuple(notes), tuple(warnings))
 
 
-def from_environment(env: Mapping[str, str]) -> dict[str, Given]:
-    """What Kaniko's own variables give.
+def from_environment(env: Mapping[str, str]) -> Translated:
+    """What Kaniko's own variables give; its feature flags are warned of.
 
     Raises:
-        UsageError: One of them is not supported yet.
+        UsageError: A value is not of its form.
     """
-    for name in _ENVIRONMENT_MISSING:
-        if env.get(name):
-            raise UsageError(f"not supported yet: the variable {name}")
     layer = {
         option.name: Given((env[option.kaniko_env],), option.kaniko_env)
         for option in OPTIONS
@@ -185,7 +100,16 @@ def from_environment(env: Mapping[str, str]) -> dict[str, Given]:
     elif env.get("GIT_PASSWORD"):
         layer["git-token"] = Given((env["GIT_PASSWORD"],), "GIT_PASSWORD")
         layer["git-user"] = Given((env.get("GIT_USERNAME", ""),), "GIT_USERNAME")
-    return layer
+    notes = []
+    if env.get("KANIKO_DIR"):
+        why = next(flag.why for flag in FLAGS if flag.name == "kaniko-dir")
+        notes.append(f"KANIKO_DIR changes nothing here: {why}")
+    features = sorted(name for name in env if name.startswith(_FEATURES))
+    warnings = (
+        BuildWarning("KanikoFeatureFlag", f"the variable {name} changes nothing here")
+        for name in features
+    )
+    return Translated(layer, tuple(notes), tuple(warnings))
 
 
 def check_destination(values: Values) -> None:
@@ -213,69 +137,47 @@ def pull_http(env: Mapping[str, str]) -> bool:
     return method == "http"
 
 
-def _other(flag: KanikoFlag, value: str) -> list[str]:
-    if flag.fate is Fate.WITHOUT_EFFECT:
-        return [f"{argv.dashed(flag.name)} changes nothing here: {flag.why}"]
-    if flag.fate is Fate.MISSING and not _is_harmless(flag, value):
-        raise UsageError(f"not supported yet: {argv.dashed(flag.name)}")
-    return []
+def _collect(layer: dict[str, Given], name: str, value: str, spelled: str) -> None:
+    # Without retries of its own Kaniko still has its library's: 0 is not our 0.
+    if name in _RETRIES and value == "0":
+        return
+    if not value and BY_NAME[name].kind in _NEVER_EMPTY:
+        return
+    earlier = layer[name].values if name in layer else ()
+    layer[name] = Given((*earlier, value), spelled)
 
 
-def _is_harmless(flag: KanikoFlag, value: str) -> bool:
-    if flag.boolean:
-        return not truth(value, argv.dashed(flag.name))
-    return value in flag.harmless
+def _has_effect(
+    flag: KanikoFlag, value: str, spelled: str, notes: list[str], warnings: list[BuildWarning]
+) -> bool:
+    """Whether the value is to be read; else it is said why not."""
+    wanted = _checked(flag, value, spelled)
+    match flag.fate:
+        case Fate.OWN:
+            return True
+        case Fate.WITHOUT_EFFECT:
+            notes.append(f"{spelled} changes nothing here: {flag.why}")
+        case Fate.WARNED if wanted not in flag.harmless:
+            message = f"{spelled}={wanted} is not honoured: {flag.why}"
+            warnings.append(BuildWarning("KanikoFlagNotHonoured", message))
+        case Fate.MISSING if wanted not in flag.harmless:
+            raise UsageError(f"not supported yet: {spelled}")
+        case _:
+            pass
+    return False
 
 
-def _own(
-    own: Mapping[str, Sequence[str]], layer: Mapping[str, Given], notes: list[str]
-) -> dict[str, Given]:
-    last = {name: values[-1] for name, values in own.items()}
-    result: dict[str, Given] = {}
-    if "no-push" in last:
-        pushes = not truth(last["no-push"], "--no-push")
-        result["push"] = Given((str(pushes).lower(),), "--no-push")
-    if last.get("tar-path"):
-        quoted = last["tar-path"].replace('"', '""')
-        result["output"] = Given((f'type=docker,"dest={quoted}"',), "--tar-path")
-    if "cache" in last and truth(last["cache"], "--cache"):
-        repository = Given((_cache_repository(last, layer),), "--cache-repo")
-        result["cache-from"] = result["cache-to"] = repository
-    result.update(_git(own.get("git", ()), notes))
-    return result
+def _checked(flag: KanikoFlag, value: str, spelled: str) -> str:
+    """The value, a truth value in one spelling.
 
-
-def _cache_repository(last: Mapping[str, str], layer: Mapping[str, Given]) -> str:
-    repository = last.get("cache-repo", "")
-    if repository.startswith("oci:"):
-        raise UsageError(f"not supported yet: --cache-repo {repository}")
-    if repository:
-        return repository
-    destinations = layer["tag"].values if "tag" in layer else ()
-    if not destinations:
-        raise UsageError("--cache needs --cache-repo where there is no --destination")
-    return _repository_of(destinations[0]) + "/cache"
-
-
-def _repository_of(destination: str) -> str:
-    rest = destination.partition("@")[0]
-    head, slash, tail = rest.rpartition("/")
-    return head + slash + tail.partition(":")[0]
-
-
-def _git(texts: Iterable[str], notes: list[str]) -> dict[str, Given]:
-    result: dict[str, Given] = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise UsageError(f"--git: {text!r} is not of the form key=value")
-        if key == "branch":
-            result["git-branch"] = Given((value,), "--git branch")
-        elif key in _GIT_WITHOUT_EFFECT:
-            notes.append(f"--git {key} changes nothing here: one ref is fetched, without history")
-        elif key in {"recurse-submodules", "insecure-skip-tls"}:
-            if truth(value, f"--git {key}"):
-                raise UsageError(f"not supported yet: --git {key}")
-        else:
-            raise UsageError(f"--git: {key!r} is not a setting")
-    return result
+    Raises:
+        UsageError: It is not of the flag's form.
+    """
+    match flag.value:
+        case Value.BOOLEAN:
+            return str(truth(value, spelled)).lower()
+        case _ if value and flag.choices and value not in flag.choices:
+            allowed = ", ".join(flag.choices)
+            raise UsageError(f"{spelled}: {value!r} is not one of {allowed}")
+        case _:
+            return value

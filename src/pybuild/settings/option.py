@@ -16,6 +16,9 @@ class Kind(Enum):
     PATH = "path"
     FLAG = "flag"
     CHOICE = "choice"
+    NUMBER = "number"
+    SIZE = "size"
+    DURATION = "duration"
     LIST = "list"
     WORDS = "words"
 
@@ -40,8 +43,9 @@ class Option:
 
     Attributes:
         name: The long option of ``build``; the environment variable follows from it.
-        kind: A list has one value a line in the environment (docker's rules for inputs: a
-            quoted value may hold newlines); words are split at white space and commas.
+        kind: A number is whole and not negative; a size is bytes, with docker's units; a duration
+            is Go's (``336h``). A list has one value a line in the environment (docker's rules for
+            inputs: a quoted value may hold newlines); words are split at white space and commas.
         help: One sentence for people.
         default: As it would be typed; empty is none.
         choices: What a choice may be.

@@ -13,6 +13,7 @@ from pybuild.errors import UsageError
 IMAGE_MARKER = Path("/pybuild/.pybuild-image")
 """A file that only our own image has."""
 
+_DOCKER_SOCKET = "unix:///var/run/docker.sock"  # docker's own default
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 
 
@@ -69,6 +70,30 @@ class Place:
         found = self._dockerconfig(dockerconfig) if dockerconfig else []
         found += [self.path(text) for text in candidates if text]
         return tuple(dict.fromkeys(found))
+
+    def docker_socket(self, source: str) -> Path:
+        """The socket of the Docker daemon that an image is loaded into.
+
+        Args:
+            source: The option that asks for it, as given.
+
+        Raises:
+            UsageError: ``DOCKER_HOST`` names no socket of this machine, or there is none.
+        """
+        address = self.env.get("DOCKER_HOST") or _DOCKER_SOCKET
+        scheme, _, path = address.partition("://")
+        if scheme != "unix":
+            raise UsageError(
+                f"{source}: DOCKER_HOST names no unix socket",
+                hint="set DOCKER_HOST=unix:///PATH, or write a file: type=docker,dest=FILE",
+            )
+        socket = self.path(path)
+        if not socket.is_socket():
+            raise UsageError(
+                f"{source}: there is no Docker socket at {path}",
+                hint="mount it, or write a file for docker load: type=docker,dest=FILE",
+            )
+        return socket
 
     def proxies(self) -> tuple[tuple[str, str], ...]:
         """The proxy variables by lower-case name, which wins over the upper-case one as in curl."""

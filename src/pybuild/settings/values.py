@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from pybuild.errors import UsageError
 from pybuild.events import BuildWarning
-from pybuild.settings import argv, lists
+from pybuild.settings import argv, lists, quantities
+from pybuild.settings.docker_flags import DOCKER_FLAGS, check_docker_flag
 from pybuild.settings.option import PREFIX, Form, Kind, Option
 from pybuild.settings.table import BY_NAME, FRONT_END_VARIABLES, OPTIONS
 
@@ -69,7 +70,36 @@ class Values:
         Raises:
             UsageError: The value is not a truth value.
         """
-        return truth(self.text(name), self.source(name))
+        found = self.given(name)
+        text = found.values[-1] if found and found.values else BY_NAME[name].default
+        return truth(text, self.source(name))
+
+    def number(self, name: str, *, least: int = 0) -> int | None:
+        """The whole number, or None where there is none.
+
+        Raises:
+            UsageError: The value is no number, or is below least.
+        """
+        text = self.text(name)
+        return quantities.number(text, self.source(name), least=least) if text else None
+
+    def size_bytes(self, name: str) -> int | None:
+        """The size in bytes, or None where there is none.
+
+        Raises:
+            UsageError: The value is no size.
+        """
+        text = self.text(name)
+        return quantities.size_bytes(text, self.source(name)) if text else None
+
+    def duration_s(self, name: str) -> int | None:
+        """The duration in seconds, or None where there is none.
+
+        Raises:
+            UsageError: The value is no duration.
+        """
+        text = self.text(name)
+        return quantities.duration_s(text, self.source(name)) if text else None
 
 
 def truth(text: str, source: str) -> bool:
@@ -87,23 +117,31 @@ def truth(text: str, source: str) -> bool:
 
 
 def from_flags(parsed: argv.Parsed) -> dict[str, Given]:
-    """What the flags of ``build`` give; repeated ones are collected in order."""
+    """What the flags of ``build`` give; repeated ones are collected in order.
+
+    Raises:
+        UsageError: A flag of docker's asks for what there is not yet.
+    """
     by_flag = {name: option for option in OPTIONS for name in (option.name, option.short) if name}
     collected: dict[str, list[str]] = {}
     for flag, value in parsed.flags:
+        if flag.name in DOCKER_FLAGS:
+            check_docker_flag(flag.name, value)
+            continue
         collected.setdefault(by_flag[flag.name].name, []).append(value)
     return {name: Given(tuple(values), argv.dashed(name)) for name, values in collected.items()}
 
 
 def build_flags() -> tuple[argv.Flag, ...]:
     """The flags of ``build``."""
-    return tuple(
+    ours = (
         argv.Flag(name, boolean=option.kind is Kind.FLAG)
         for option in OPTIONS
         if option.form is Form.FLAG
         for name in (option.name, option.short)
         if name
     )
+    return (*ours, *(argv.Flag(flag.name, flag.boolean) for flag in DOCKER_FLAGS.values()))
 
 
 def from_environment(env: Mapping[str, str]) -> dict[str, Given]:

@@ -1,87 +1,128 @@
-"""The blob store: an OCI image layout on disk (image-spec image-layout.md)."""
+"""The blob store: an OCI image layout that builds share, verified on every read, and bounded."""
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import weakref
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from types import TracebackType
+from typing import BinaryIO, Self
 
 from pybuild.archive.disk import disk_errors
-from pybuild.digest import Digest, from_raw, hex_of
-from pybuild.errors import IntegrityError, StateError
-from pybuild.oci.document import encode
-from pybuild.oci.manifest import Descriptor, layout_index
+from pybuild.digest import Digest, hex_of
+from pybuild.errors import StateError
+from pybuild.oci.manifest import Descriptor
+from pybuild.store import claims
+from pybuild.store.layout import NEW, LayoutWriter, blob_path, blob_writer, make_layout
 from pybuild.store.verified import verified
 
-LAYOUT_FILE = "oci-layout"
-INDEX_FILE = "index.json"
-LAYOUT_BYTES = encode({"imageLayoutVersion": "1.0.0"})
+_BUILD = ".build-"
+_LOCK = ".lock"
 
-_MODE = 0o644  # other users' tools read layouts, too
+
+@dataclass(frozen=True, slots=True)
+class Trimmed:
+    """What ``LayoutStore.trim`` did.
+
+    Attributes:
+        blobs: How many were removed.
+        freed_bytes: Their sizes together.
+        left_bytes: The sizes of those that are left; above the limit where they may not go.
+    """
+
+    blobs: int
+    freed_bytes: int
+    left_bytes: int
 
 
 class LayoutStore:
-    """Blobs by digest in ``root/blobs/sha256/HEX``.
+    """Blobs by digest, shared by any number of threads and processes.
 
-    A blob becomes visible by a rename when it is complete, so any number of threads and processes
-    can use one layout. Blobs on their way are files ``root/.blob-*``; what a killed process left of
-    them is used by nobody. Nothing is synced to the disk: a blob that a power failure damaged is
-    found out when it is read.
+    ::
+
+        root/oci-layout, root/index.json   names no image
+        root/blobs/sha256/HEX              a blob; its mtime is when it was last asked for
+        root/.new-*                        a blob on its way, locked by its writer
+        root/.build-*                      an open store, locked by it; its mtime is its opening
+        root/.lock                         shared to use a blob, alone to remove some
+
+    A blob appears by a rename when it is complete. What a killed process leaves is removed when
+    the store is next opened. An open store keeps what it has asked for, found or written: no other
+    store's ``trim`` removes it.
+
+    Not guaranteed: nothing is synced to the disk, so that a blob that a power failure damaged is
+    found out, and removed, when it is read. Where the clock is set back during a build, or this
+    user may not change a blob's time, another build's ``trim`` may remove what this one holds; a
+    reader that has it open keeps it. Where the file system has no locks, what a killed build
+    leaves stays, and a ``trim`` in the very moment of a look-up may win over it.
     """
 
     def __init__(self, root: Path) -> None:
-        """Open a layout, made where it is missing.
+        """Open a store, made where it is missing.
 
         Raises:
             StateError: It cannot be made.
         """
         self._root = root
-        self._blobs = root / "blobs" / "sha256"
         with disk_errors(f"cannot make the blob store {root}"):
-            self._blobs.mkdir(parents=True, exist_ok=True)
-            for name, data in ((LAYOUT_FILE, LAYOUT_BYTES), (INDEX_FILE, layout_index([]))):
-                if not (root / name).exists():
-                    write_whole(root / name, data)
+            make_layout(root)
+            with self._shared():  # makes the file, too
+                self._sweep()
+            self._claim = claims.claim_file(root, _BUILD)
+        self._end = weakref.finalize(self, _release, self._claim, os.getpid())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let others remove what this build used; idempotent, done at exit at the latest."""
+        self._end()
 
     def path(self, digest: Digest) -> Path:
         """Where a blob is or would be."""
-        return self._blobs / hex_of(digest)
+        return blob_path(self._root, digest)
 
     def __contains__(self, digest: Digest) -> bool:
-        return self.path(digest).is_file()
+        with disk_errors(f"cannot look into the blob store {self._root}"), self._shared():
+            return _touch(self.path(digest))
 
     def open(self, descriptor: Descriptor) -> BinaryIO:
         """A blob's bytes; cannot seek.
 
+        Reading raises IntegrityError where they are not what the descriptor says, and StateError
+        where the disk fails. A damaged blob is removed then.
+
         Raises:
-            StateError: It is not there. Reading raises IntegrityError where its bytes are wrong.
+            StateError: It is not there.
         """
         path = self.path(descriptor.digest)
-        try:
-            return verified(io.FileIO(path), descriptor)
-        except FileNotFoundError:
-            raise StateError(
-                f"the blob {descriptor.digest} is not in the store {self._root}",
-                hint="let nothing else remove files from the state directory during a build",
-            ) from None
-        except OSError as error:
-            raise StateError(f"cannot read {path}: {error.strerror}") from error
+        with disk_errors(f"cannot read {path}"), self._shared():
+            try:
+                file = io.FileIO(path)
+            except FileNotFoundError:
+                raise StateError(
+                    f"the blob {descriptor.digest} is not in the store {self._root}",
+                    hint="build again, and let nothing else remove files from the state directory",
+                ) from None
+            _touch(path)
+        return verified(file, descriptor, partial(self._remove_damaged, path))
 
-    @contextmanager
-    def writer(self) -> Iterator[LayoutWriter]:
+    def writer(self) -> AbstractContextManager[LayoutWriter]:
         """A new blob, dropped where the block is left without ``commit``."""
-        with disk_errors(f"cannot write to the blob store {self._root}"):
-            fd, name = tempfile.mkstemp(dir=self._root, prefix=".blob-")
-        writer = LayoutWriter(fd, Path(name), self)
-        try:
-            yield writer
-        finally:
-            writer.drop()
+        return blob_writer(self._root, self._shared)
 
     def add(self, data: bytes, media_type: str) -> Descriptor:
         """Store a small blob."""
@@ -89,62 +130,77 @@ class LayoutStore:
             writer.write(data)
             return writer.commit(media_type)
 
+    def trim(self, max_bytes: int, keep: Collection[Digest] = ()) -> Trimmed:
+        """Remove blobs until the rest fits, the least recently used first.
 
-class LayoutWriter:
-    """A blob on its way into a layout; used by one thread at a time."""
+        Left alone are those to keep and those that another open store may have asked for: all
+        that were used since the oldest of these was opened. So more than max_bytes may be left.
 
-    def __init__(self, fd: int, path: Path, store: LayoutStore) -> None:
-        self._fd = fd
-        self._path = path
-        self._store = store
-        self._hash = hashlib.sha256()
-        self._size = 0
-
-    def write(self, data: bytes) -> None:
-        """Append bytes.
+        Args:
+            max_bytes: How large the blobs may be together.
+            keep: Blobs that must stay.
 
         Raises:
-            StateError: The disk is full or refuses.
-        """
-        self._hash.update(data)
-        self._size += len(data)
-        view = memoryview(data)
-        with disk_errors(f"cannot write {self._path}"):
-            while view:
-                view = view[os.write(self._fd, view) :]
-
-    def commit(self, media_type: str, expected: Digest | None = None) -> Descriptor:
-        """Make the blob visible under its digest; it replaces one of the same name.
-
-        Raises:
-            IntegrityError: The bytes are not what expected says.
             StateError: The disk refuses.
         """
-        digest = from_raw(self._hash.digest())
-        if expected is not None and digest != expected:
-            raise IntegrityError(f"a blob of {self._size} bytes is {digest}, expected {expected}")
-        with disk_errors(f"cannot store the blob {digest}"):
-            os.fchmod(self._fd, _MODE)
-            self._path.rename(self._store.path(digest))
-        return Descriptor(media_type, digest, self._size)
+        kept = {hex_of(digest) for digest in keep}
+        with disk_errors(f"cannot trim the blob store {self._root}"):
+            self._sweep()
+            with claims.moment(self._root / _LOCK, alone=True):
+                free_before_ns = self._oldest_other_build_ns()
+                blobs = sorted(self._blobs())
+                left = sum(size for _, size, _ in blobs)
+                removed = freed = 0
+                for used_ns, size, path in blobs:
+                    if left <= max_bytes or (free_before_ns and used_ns >= free_before_ns):
+                        break
+                    if path.name not in kept:
+                        path.unlink(missing_ok=True)
+                        left, freed, removed = left - size, freed + size, removed + 1
+        return Trimmed(removed, freed, left)
 
-    def drop(self) -> None:
-        """Close the file and remove what was not committed; idempotent."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-            self._path.unlink(missing_ok=True)
+    def _shared(self) -> AbstractContextManager[None]:
+        return claims.moment(self._root / _LOCK, alone=False)
+
+    def _sweep(self) -> None:
+        claims.sweep(self._root, NEW)
+        claims.sweep(self._root, _BUILD)
+
+    def _oldest_other_build_ns(self) -> int:
+        """When it was opened; 0 where there is none."""
+        opened = [0]
+        for path in self._root.glob(f"{_BUILD}*"):
+            if path != self._claim.path and claims.is_alive(path):
+                with suppress(FileNotFoundError):  # it has just ended
+                    opened.append(path.stat().st_mtime_ns)
+        return min(filter(None, opened), default=0)
+
+    def _blobs(self) -> Iterator[tuple[int, int, Path]]:
+        """When each was last used, its size, and its path."""
+        for path in (self._root / "blobs" / "sha256").iterdir():
+            with suppress(FileNotFoundError):
+                status = path.stat()
+                yield status.st_mtime_ns, status.st_size, path
+
+    def _remove_damaged(self, path: Path, opened: os.stat_result) -> None:
+        """Remove what a reader found damaged, unless another file has its name by now."""
+        with suppress(OSError), claims.moment(self._root / _LOCK, alone=True):
+            if os.path.samestat(path.stat(), opened):
+                path.unlink()
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a small file so that readers see all of it or what was there before."""
-    fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
+def _touch(path: Path) -> bool:
+    """Note that a blob is used now; False where it is not there."""
     try:
-        with open(fd, "wb") as file:  # noqa: PTH123 - a descriptor has no Path
-            file.write(data)
-            os.fchmod(fd, _MODE)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+        os.utime(path)
+    except FileNotFoundError:
+        return False
+    except PermissionError:
+        return path.is_file()  # another user's
+    return True
+
+
+def _release(claim: claims.Claim, owner: int) -> None:
+    if os.getpid() == owner:  # a fork's exit must not end its parent's claim
+        claim.path.unlink(missing_ok=True)
+        os.close(claim.fd)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Protocol
 
 from pybuild.archive import writer
 from pybuild.digest import from_raw, hex_of
@@ -15,10 +15,17 @@ from pybuild.tree.entry import Entry, Kind
 _DIRECTORIES = (b"blobs", b"blobs/sha256")
 
 
+class Sink(Protocol):
+    """Takes bytes, all of them each time: a buffered file, or a request's body."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take them."""
+
+
 class LayoutTar:
     """Writes members in the order they are given, owned by root, with time 0."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: Sink) -> None:
         self._file = file
 
     def begin(self) -> None:

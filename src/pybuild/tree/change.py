@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
 from pybuild.errors import HostUnsupported
@@ -20,6 +20,7 @@ def changes(
     hash_file: Callable[[bytes], bytes],
     *,
     clamp_s: int | None = None,
+    unset_xattrs: Collection[bytes] = (),
 ) -> tuple[Entry, ...]:
     """The layer between a recorded tree and what candidates say of it now.
 
@@ -36,6 +37,8 @@ def changes(
             everything but the content is known to be equal.
         clamp_s: Later times count as this one, on both sides: where the layer's times are
             clamped, a directory whose time alone moved on is no change.
+        unset_xattrs: Extended attributes that this place refused when the tree was made; a file
+            that was not written since still has them, although the disk does not say so.
 
     Returns:
         Entries in bytewise order of their paths; of the names of one file the first is the file,
@@ -44,22 +47,46 @@ def changes(
     Raises:
         HostUnsupported: A character device 0:0, which overlayfs and layers use for deletions.
     """
-    latest = {candidate.path: candidate for candidate in candidates if candidate.path}
+    latest: dict[bytes, Candidate] = {}
+    for candidate in candidates:
+        if candidate.path:
+            latest[candidate.path] = _with_unset(candidate, recorded, unset_xattrs)
+
     covered: set[bytes] = set()
     changed: list[Candidate | Entry] = []
-
     for path in sorted(latest):
         candidate = latest[path]
+        before = recorded.get(path)
         if candidate.entry is None or candidate.entry.kind is not Kind.DIRECTORY:
             covered.add(path)
 
         if candidate.entry is None:
-            if recorded.get(path) is not None and covered.isdisjoint(ancestors(path)):
+            if before is not None and covered.isdisjoint(ancestors(path)):
                 changed.append(Entry(path, Kind.WHITEOUT, mode=0))
-        elif _differs(recorded.get(path), candidate.entry, hash_file, clamp_s):
+        elif _differs(before, candidate.entry, hash_file, clamp_s):
             changed.append(candidate)
 
     return _with_hard_links(changed)
+
+
+def _with_unset(candidate: Candidate, recorded: Tree, unset_xattrs: Collection[bytes]) -> Candidate:
+    """The candidate with what the place could not keep of its extended attributes."""
+    now = candidate.entry
+    before = recorded.get(candidate.path) if unset_xattrs and now is not None else None
+    if now is None or before is None or _identity(before) != _identity(now):
+        return candidate  # the kernel drops capabilities when a file is written or changes hands
+
+    kept = [pair for pair in before.xattrs if pair[0] in unset_xattrs]
+    if not kept:
+        return candidate
+    xattrs = tuple(sorted({**dict(kept), **dict(now.xattrs)}.items()))
+    return replace(candidate, entry=replace(now, xattrs=xattrs))
+
+
+def _identity(entry: Entry) -> tuple[object, ...]:
+    is_directory = entry.kind is Kind.DIRECTORY
+    written = 0 if is_directory else entry.mtime_s  # files come and go in a directory
+    return entry.kind, entry.uid, entry.gid, entry.size, entry.link, written
 
 
 def _differs(
@@ -113,10 +140,11 @@ def _with_hard_links(changed: Iterable[Candidate | Entry]) -> tuple[Entry, ...]:
         if entry.kind is Kind.FILE and item.links > 1 and item.inode != _NO_INODE:
             first = first_names.setdefault(item.inode, item.path)
             if first != item.path:
-                entry = _hard_link(entry, first)
+                entry = hard_link(entry, first)
         layer.append(entry)
     return tuple(layer)
 
 
-def _hard_link(entry: Entry, to: bytes) -> Entry:
+def hard_link(entry: Entry, to: bytes) -> Entry:
+    """A FILE's entry as one more name of the file at another path."""
     return replace(entry, kind=Kind.HARDLINK, link=to, size=0, xattrs=(), digest=b"")

@@ -1,4 +1,4 @@
-"""Programs of others that check our work: a GitHub runner and an image checker."""
+"""Programs of others that check our work: a GitHub runner, an image checker and a registry."""
 
 import os
 import shutil
@@ -10,6 +10,7 @@ from tools.services import machine
 MODULES = {
     "act": "github.com/nektos/act@v0.2.89",
     "crane": "github.com/google/go-containerregistry/cmd/crane@v0.22.1",
+    "registry": "github.com/distribution/distribution/v3/cmd/registry@v3.1.0",
 }
 
 

@@ -10,7 +10,7 @@ import pytest
 from pybuild.cache.entry import write_entry
 from pybuild.cache.registry import AT_ONCE, RegistryStepCache
 from pybuild.digest import hex_of, sha256_of
-from pybuild.errors import IntegrityError, RegistryError
+from pybuild.errors import BlobMissing, IntegrityError, RegistryError
 from pybuild.oci import media
 from pybuild.oci.reference import Repository
 from pybuild.ports import CacheEntry, ChainLayer
@@ -206,10 +206,19 @@ def test_a_cache_that_cannot_be_written_can_still_be_read(new_cache, registry, w
     assert cache.look_up([OTHER]) == {OTHER: SAVED}
 
 
-@pytest.mark.parametrize("failure", [IntegrityError("other bytes"), OSError(28, "disk full")])
-def test_a_step_that_cannot_be_saved_is_a_warning(new_cache, registry, warnings, failure):
+@pytest.mark.parametrize(
+    "failure",
+    [IntegrityError("other bytes"), OSError(28, "disk full"), BlobMissing("a layer is gone")],
+)
+def test_a_step_that_cannot_be_saved_is_a_warning_about_that_step(
+    new_cache, registry, warnings, failure
+):
     registry.failures["push_blob", str(CACHE)] = failure
-    new_cache().save(KEY, ENTRY, "RUN make")
+    cache = new_cache()
+    cache.save(KEY, ENTRY, "RUN make")
     assert [one.code for one in warnings] == ["CacheNotSaved"]
     assert warnings[0].message.startswith(f"RUN make is not cached in {CACHE}: ")
     assert registry.manifests == {}
+    registry.failures.clear()
+    cache.save(KEY, ENTRY, "RUN make")
+    assert set(registry.manifests) == {(str(CACHE), hex_of(KEY))}

@@ -65,6 +65,10 @@ def test_quiet_prints_the_digest_alone():
     assert (ran.status, ran.out, ran.err) == (0, f"{DIGEST}\n", "")
 
 
+def test_the_short_form_of_quiet():
+    assert Ran("build", "-q", ".").out == f"{DIGEST}\n"
+
+
 def test_rawjson_prints_objects():
     ran = Ran("build", "--progress=rawjson", ".")
 
@@ -118,9 +122,9 @@ def test_an_error_of_the_executor_begins_as_kanikos():
 
 
 def test_a_usage_error_of_the_executor_begins_as_kanikos():
-    ran = Ran("executor", "--no-push", "--reproducible")
+    ran = Ran("executor", "--no-push", "--materialize")
 
-    assert (ran.status, ran.err) == (1, "error building image: not supported yet: --reproducible\n")
+    assert (ran.status, ran.err) == (1, "error building image: not supported yet: --materialize\n")
 
 
 def test_a_bug_shows_a_traceback_without_secrets():
@@ -187,6 +191,50 @@ def test_the_executor(tmp_path):
     assert (tmp_path / "deep/digest").read_bytes() == DIGEST.encode()
     assert f"\nPushed r.io/a@{DIGEST}\n" in ran.err
     assert ran.out == ""
+
+
+def test_the_executors_files_of_names(tmp_path):
+    Ran("executor", "-d", "r.io/a:1", "-d", "r.io:5/b/c", "--no-push",
+        "--image-name-with-digest-file=names", "--image-name-tag-with-digest-file=d/tagged",
+        cwd=tmp_path)  # fmt: skip
+
+    assert (tmp_path / "names").read_bytes() == (f"r.io/a@{DIGEST}\nr.io:5/b/c@{DIGEST}\n".encode())
+    assert (tmp_path / "d/tagged").read_bytes() == (
+        f"r.io/a:1@{DIGEST}\nr.io:5/b/c:latest@{DIGEST}\n".encode()
+    )
+
+
+def test_a_run_prints_to_standard_output_and_the_log_to_standard_error():
+    build = FakeBuild(says=["compiling", "::set-env name=A::b"])
+    ran = Ran("executor", "--no-push", build=build)
+
+    assert ran.out == "#1 0.500 compiling\n#1 0.500 ::set-env name=A::b\n"
+    assert "\n#1 [1/1] RUN make\n#1 DONE 1.0s\n" in ran.err
+
+
+def test_a_log_with_timestamps():
+    ran = Ran("executor", "--no-push", "--log-timestamp", build=FakeBuild(says=["compiling"]))
+
+    assert ran.out == "#1 0.500 compiling\n"
+    assert "\n2023-11-14T22:13:20Z #1 DONE 1.0s\n2023-11-14T22:13:20Z\n" in ran.err
+    assert all(line.startswith("2023-11-14T22:13:20Z") for line in ran.err.splitlines())
+
+
+def test_a_log_in_json():
+    ran = Ran("executor", "--no-push", "--log-format=json", build=FakeBuild(says=["compiling"]))
+
+    assert json.loads(ran.err.splitlines()[-1])["event"] == "result"
+
+
+def test_a_flag_that_is_not_honoured_is_warned_of():
+    ran = Ran("executor", "--no-push", "--single-snapshot", env={"FF_KANIKO_X": "1"})
+
+    assert ran.status == 0
+    assert ran.err.startswith(
+        "WARN: KanikoFlagNotHonoured: --single-snapshot=true is not honoured: every instruction "
+        "keeps a layer of its own; the files are the same\n"
+        "WARN: KanikoFeatureFlag: the variable FF_KANIKO_X changes nothing here\n"
+    )
 
 
 def test_flags_without_effect_are_told_at_verbosity_debug():

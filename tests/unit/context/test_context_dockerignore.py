@@ -179,3 +179,13 @@ def test_an_ignore_file_that_leads_out_is_refused(tmp_path):
         ignore_text(tmp_path / "context", tmp_path / "context/Dockerfile")
 
     assert refused.value.message == ".dockerignore leads out of the context"
+
+
+def test_names_of_one_file_share_a_number(root):
+    (root / "empty/again").hardlink_to(root / "src/main.c")
+    (root / "one").write_bytes(b"")
+    (root / "two").hardlink_to(root / "one")
+    tree = scan(root, Ignore())
+    ids = {e.path: e.file_id for e in tree.walk() if e.file_id}
+    assert ids[b"empty/again"] == ids[b"src/main.c"] != ids[b"one"] == ids[b"two"]
+    assert len(ids) == 4

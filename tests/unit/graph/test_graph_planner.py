@@ -144,6 +144,32 @@ def test_history_reads_as_buildkits():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("lines", "shown"),
+    [
+        ("ARG b=1\nARG a=2\n", "|2 b=1 a=2"),
+        ("ARG unset\nARG a=2\n", "|2 unset= a=2"),
+        ("ARG a=1\nARG b=2\nARG a=3\n", "|2 a=3 b=2"),
+        ("ARG a=1\nENV a=env\n", "|1 a=env"),
+        ("ENV a=env\nARG a\n", "|1 a=env"),
+    ],
+)
+def test_the_history_of_a_run_shows_every_arg_as_the_run_sees_it(lines, shown):
+    plan = plan_of(f"FROM a\n{lines}RUN x\n")
+    assert history(plan)[-1] == f"RUN {shown} /bin/sh -c x # buildkit"
+
+
+@pytest.mark.parametrize("command", ["x y", '["x", "y"]'])
+def test_a_command_in_either_form_says_that_its_words_are_escaped(command):
+    assert last(plan_of(f"FROM a\nCMD {command}\n")).run.args_escaped
+
+
+def test_a_workdir_whose_variable_is_empty_stays_where_it_is():
+    plan = plan_of("FROM a\nWORKDIR /w\nWORKDIR $nothing\n")
+    assert last(plan).run.working_dir == "/w"
+    assert len(actions(plan)) == 2
+
+
 def test_titles_count_as_buildkits():
     plan = plan_of("FROM a AS b\nRUN one\nENV x=y\nRUN two\nFROM scratch\nCOPY --from=b / /\n")
     assert [step.title for stage in plan.stages for step in stage.steps] == [

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import socket
-import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from email.utils import formatdate
-from pathlib import Path
 
 import pytest
 
-from pybuild.errors import UsageError
 from pybuild.http import Retries, Transport, TransportError
 from tools.fake_registry import FakeRegistry, Fault
 
@@ -93,7 +91,7 @@ def test_after_five_attempts_the_last_answer_is_handed_on(server, transport, nap
 
 def test_without_retry_there_is_one_attempt(server, transport):
     server.faults.append(Fault("/v2/", status=503))
-    assert transport.request("GET", f"{server.url}/v2/", retry=False).status == 503
+    assert transport.request("GET", f"{server.url}/v2/", attempts=1).status == 503
 
 
 @pytest.mark.parametrize(
@@ -116,6 +114,29 @@ def test_retry_after_may_be_a_date_by_the_servers_own_clock(server, transport, n
     server.faults.append(Fault("/v2/", status=503, headers={"Retry-After": until}))
     assert transport.request("GET", f"{server.url}/v2/").status == 200
     assert 15 <= naps[0] <= 21
+
+
+def test_retry_after_may_be_a_date_of_a_server_that_does_not_tell_its_own():
+    naps = []
+    retries = Retries(sleep=naps.append, random=lambda: 0.0, now_s=lambda: 1445412480.0)
+    headers = {"Retry-After": "Wed, 21 Oct 2015 07:28:09 GMT"}
+    assert retries.again(1, Answer(429, headers))
+    assert naps == [9.0]
+
+
+@dataclass
+class Answer:
+    """As much of a response as counts for another attempt."""
+
+    status: int
+    headers: dict[str, str]
+
+
+@pytest.mark.parametrize(("attempts", "made"), [(1, 1), (2, 2), (9, 9)])
+def test_a_caller_may_ask_for_another_number_of_attempts(server, transport, attempts, made):
+    server.faults.append(Fault("/v2/", status=503, times=99))
+    assert transport.request("GET", f"{server.url}/v2/", attempts=attempts).status == 503
+    assert len(server.seen) == made
 
 
 def test_a_server_that_asks_for_an_hour_is_not_waited_for(server, transport, naps):
@@ -240,7 +261,7 @@ def test_other_urls_are_refused(transport, url):
 
 def test_https_to_a_plain_server_is_a_tls_failure(server, transport):
     with pytest.raises(TransportError) as raised:
-        transport.request("GET", f"https://{server.host}/v2/", retry=False)
+        transport.request("GET", f"https://{server.host}/v2/", attempts=1)
     assert raised.value.kind in {"tls", "broken"}
 
 
@@ -265,53 +286,3 @@ def test_many_threads_share_the_transport(server, transport):
         bodies = list(pool.map(lambda _: transport.request("GET", url).body, range(64)))
     assert {len(body) for body in bodies} == {100_000}
     assert server.connections <= 16
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tls")
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-         "-nodes", "-days", "2", "-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1",
-         "-keyout", folder / "key.pem", "-out", folder / "cert.pem"],
-        check=True,
-        capture_output=True,
-    )  # fmt: skip
-    return folder
-
-
-@pytest.fixture
-def secure(certificate):
-    with FakeRegistry(certificate=certificate) as registry:
-        yield registry
-
-
-def test_an_unknown_certificate_is_refused(secure, transport, naps):
-    with pytest.raises(TransportError) as raised:
-        transport.request("GET", f"{secure.url}/v2/")
-    assert raised.value.message == (
-        f"the certificate of {secure.host} is not trusted: self-signed certificate"
-    )
-    assert (raised.value.kind, naps) == ("certificate", [])
-
-
-def test_a_certificate_of_the_ca_bundle_is_trusted(secure, transport, certificate):
-    transport.ca_bundle = certificate / "cert.pem"
-    assert transport.request("GET", f"{secure.url}/v2/").status == 200
-
-
-def test_a_ca_bundle_that_is_not_there_is_the_users_error(transport):
-    transport.ca_bundle = Path("/nonexistent/ca.pem")
-    with pytest.raises(UsageError) as raised:
-        transport.request("GET", "https://registry.invalid/")
-    assert raised.value.message == (
-        "CA bundle /nonexistent/ca.pem cannot be read: No such file or directory"
-    )
-
-
-def test_a_redirect_from_https_to_http_is_not_followed(secure, server, transport, certificate):
-    transport.ca_bundle = certificate / "cert.pem"
-    secure.faults.append(redirect(f"{server.url}/v2/"))
-    with pytest.raises(TransportError, match="redirects from https to http"):
-        transport.request("GET", f"{secure.url}/v2/")
-    assert server.seen == []

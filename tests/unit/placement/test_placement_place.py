@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pybuild.imagepath import ImagePath
-from pybuild.placement.place import place
+from pybuild.placement.place import Placed, place
 from pybuild.placement.spec import CopySpec, PlacementError, SourceMissing
 from pybuild.tree.entry import Entry, Kind
 from pybuild.tree.index import TreeIndex
@@ -208,3 +208,62 @@ def test_devices_and_fifos_are_copied():
     spec = CopySpec(("d",), "/n", ImagePath(b""), now_ns=NOW)
     kinds = [(p.entry.kind, p.entry.device) for p in place(spec, source, tree())[1:]]
     assert kinds == [(Kind.CHARACTER_DEVICE, (1, 3)), (Kind.FIFO, (0, 0))]
+
+
+TWICE = {"size": 3, "digest": b"\5" * 32, "xattrs": ((b"user.a", b"b"),), "file_id": 1}
+LINKED = tree(
+    directory(b"d"),
+    file(b"d/z", 0o750, **TWICE),
+    file(b"d/sub/a", 0o750, **TWICE),
+    file(b"d/sub/b", 0o750, **TWICE),
+    file(b"d/other", file_id=2),
+    link(b"d/s", b"z", file_id=3),
+    link(b"d/t", b"z", file_id=3),
+    file(b"e/z", 0o750, **TWICE),
+)
+
+
+def shape(*sources, to, destination=None, **options):
+    spec = CopySpec(sources, to, ImagePath(b""), now_ns=NOW, **options)
+    placed = place(spec, LINKED, destination or tree())
+    return {
+        p.entry.path: (p.entry.kind, p.entry.link)
+        for p in placed
+        if p.entry.kind is not Kind.DIRECTORY
+    }
+
+
+def test_names_of_one_file_stay_names_of_one_file():
+    spec = CopySpec(("d",), "/n", ImagePath(b""), now_ns=NOW, chmod=0o700, owner=(3, 4))
+    placed = {p.entry.path: p for p in place(spec, LINKED, tree())}
+    first = placed[b"n/sub/a"].entry
+    assert first == file(b"n/sub/a", 0o700, uid=3, gid=4, **{**TWICE, "file_id": 0})
+    for path, source in [(b"n/sub/b", b"d/sub/b"), (b"n/z", b"d/z")]:
+        again = Entry(path, Kind.HARDLINK, 0o700, 3, 4, link=b"n/sub/a")
+        assert placed[path] == Placed(again, source)
+    assert placed[b"n/other"].entry.kind is Kind.FILE
+
+
+def test_names_of_one_file_that_two_sources_or_matches_copy_become_two_files():
+    expected = {b"n/a": (Kind.FILE, b""), b"n/b": (Kind.FILE, b"")}
+    assert shape("d/sub/a", "d/sub/b", to="/n/") == expected
+    assert shape("d/sub/*", to="/n/") == expected
+
+
+def test_a_name_that_another_source_replaces_is_no_name_of_the_file():
+    source = tree(
+        file(b"d/a", size=1, file_id=1), file(b"d/b", size=1, file_id=1),
+        file(b"d/c", size=1, file_id=1), file(b"e/a", size=2),
+    )  # fmt: skip
+    spec = CopySpec(("d", "e"), "/n/", ImagePath(b""), now_ns=NOW)
+    placed = [p.entry for p in place(spec, source, tree())][1:]
+    assert [(e.path, e.kind, e.size, e.link) for e in placed] == [
+        (b"n/a", Kind.FILE, 2, b""),
+        (b"n/b", Kind.FILE, 1, b""),
+        (b"n/c", Kind.HARDLINK, 0, b"n/b"),
+    ]
+
+
+def test_links_are_copied_one_by_one_as_buildkit_does():
+    found = shape("d", to="/n")
+    assert found[b"n/s"] == found[b"n/t"] == (Kind.SYMLINK, b"z")

@@ -158,6 +158,34 @@ def test_an_identity_token_is_exchanged_in_the_body(registry):
     }
 
 
+def test_a_token_server_without_that_exchange_gets_the_password_beside_the_token(registry):
+    entry = '{"identitytoken": "refresh-me", "username": "user", "password": "secret"}'
+    text = f'{{"auths": {{"{registry.host}": {entry}}}}}'
+    client = new_client(insecure_hosts=frozenset({registry.host}), auth_config=text)
+    registry.faults.append(Fault("POST /token", status=404))
+    assert pull(client, registry)
+    assert [seen.line.split("?")[0] for seen in token_requests(registry)] == [
+        "POST /token",
+        "GET /token",
+    ]
+    assert token_requests(registry)[1].authorization == BASIC
+
+
+@pytest.mark.parametrize("auth", ["bearer", "basic"])
+def test_a_registry_token_is_sent_as_it_is(registry, auth):
+    registry.auth = auth
+    text = f'{{"auths": {{"{registry.host}": {{"registrytoken": "given"}}}}}}'
+    client = new_client(insecure_hosts=frozenset({registry.host}), auth_config=text)
+    registry.tokens["given"] = ["repository:a:pull"]
+    if auth == "basic":
+        with pytest.raises(RegistryError, match="was refused"):
+            pull(client, registry)
+    else:
+        assert pull(client, registry)
+    assert [seen.authorization for seen in registry.seen] == ["", "Bearer given"]
+    assert token_requests(registry) == []
+
+
 def test_a_wrong_password_at_the_token_server_is_final_and_plain(registry):
     client = client_of(registry, password="wrong")
     with pytest.raises(RegistryError) as raised:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pybuild.errors import IntegrityError, RegistryError
+from pybuild.errors import BlobMissing, IntegrityError, RegistryError
 from pybuild.events import BlobMoved
 from pybuild.oci import media
 from pybuild.oci.manifest import Descriptor, Manifest
@@ -59,7 +59,7 @@ def test_a_blob_is_pulled_with_one_request(registry, client, here):
 
 
 def test_a_blob_that_is_not_there_is_one_line(client, here):
-    with pytest.raises(RegistryError) as raised:
+    with pytest.raises(BlobMissing) as raised:
         pull(client, here)
     assert raised.value.message == (
         f"pulling {BLOB.digest} from {here} failed: it is not there (BLOB_UNKNOWN: blob unknown)"
@@ -91,19 +91,79 @@ def test_a_broken_download_is_resumed_where_it_broke(registry, client, here, len
     assert [seen.headers.get("range") for seen in registry.seen] == [None, wanted]
 
 
-def test_a_registry_that_cannot_resume_is_not_mixed_up(registry, client, here):
+def test_a_registry_without_ranges_sends_all_again_and_what_came_is_not_told_twice(
+    registry, client, here
+):
     registry.add_blob("a", DATA)
     registry.ranges = False
     registry.faults.append(Fault("blobs", cut_after=400))
-    with pytest.raises(RegistryError, match="the connection broke and cannot be resumed"):
-        pull(client, here)
+    assert pull(client, here) == DATA
+    assert registry.seen[1].headers["range"] == "bytes=400-"
 
 
-def test_a_download_that_breaks_twice_fails(registry, client, here):
+def test_a_registry_that_resumes_at_another_place_is_not_believed(registry, client, here):
     registry.add_blob("a", DATA)
-    registry.faults.append(Fault("blobs", cut_after=400, times=2))
-    with pytest.raises(RegistryError, match=f"^pulling {BLOB.digest} from {here} failed twice: "):
+    registry.faults += [
+        Fault("blobs", cut_after=400),
+        Fault("blobs", status=206, headers={"Content-Range": "bytes 0-999/1000"}, body=DATA),
+    ]
+    with pytest.raises(RegistryError, match=f"^pulling {BLOB.digest} from {here} failed: the "):
         pull(client, here)
+
+
+def test_bytes_that_changed_between_two_lines_are_found_out(registry, client, here):
+    registry.blobs["a", BLOB.digest] = b"x" * len(DATA)
+    registry.faults.append(Fault("blobs", cut_after=400))
+    chunks = client.registry.pull_blob(here, BLOB)
+    assert next(chunks) == b"x" * 400
+    registry.blobs["a", BLOB.digest] = DATA
+    with pytest.raises(IntegrityError):
+        list(chunks)
+
+
+def test_a_download_that_gets_nowhere_fails_after_five_attempts(registry, client, here):
+    registry.add_blob("a", DATA)
+    registry.ranges = False
+    registry.faults.append(Fault("blobs", cut_after=400, times=99))
+    with pytest.raises(RegistryError) as raised:
+        pull(client, here)
+    assert raised.value.message.startswith(
+        f"pulling {BLOB.digest} from {here} failed after 400 of 1000 bytes: the connection to"
+        f" {registry.host} broke: "
+    )
+    assert len(registry.seen) == 5
+
+
+def test_a_bad_line_that_gets_on_is_not_given_up(registry, client, here, monkeypatch):
+    monkeypatch.setattr("pybuild.registry.pull._PROGRESS_BYTES", 1000)
+    data = bytes(range(240)) * 50
+    registry.add_blob("a", data)
+    registry.faults.append(Fault("blobs", cut_after=1001, times=99))
+    assert pull(client, here, describe(data)) == data
+    assert len(registry.seen) == 12
+    assert client.naps == [0.5] * 11
+
+
+@pytest.mark.parametrize(("pull_retries", "requests"), [(0, 1), (2, 3)])
+def test_how_often_a_pull_is_tried_again_can_be_said(registry, here, pull_retries, requests):
+    client = new_client(
+        insecure_hosts=frozenset({registry.host}), pull_retries=pull_retries, push_retries=9
+    )
+    registry.faults.append(Fault("blobs", status=500, times=99))
+    with pytest.raises(RegistryError, match="answered 500"):
+        pull(client, here)
+    assert len(registry.seen) == requests
+
+
+@pytest.mark.parametrize(("push_retries", "puts"), [(0, 1), (2, 3)])
+def test_how_often_a_push_is_tried_again_can_be_said(registry, here, push_retries, puts):
+    client = new_client(
+        insecure_hosts=frozenset({registry.host}), push_retries=push_retries, pull_retries=9
+    )
+    registry.faults.append(Fault("PUT", status=500, times=99))
+    with pytest.raises(RegistryError, match="answered 500"):
+        push(client, here)
+    assert sum(line.startswith("PUT") for line in registry.lines()) == puts
 
 
 def test_has_blob_is_one_head(registry, client, here):
@@ -210,15 +270,6 @@ def test_a_lasting_failure_is_one_line(registry, client, here):
     assert len(client.naps) == 4
 
 
-def test_a_blob_too_large_for_a_proxy_is_told_with_the_remedy(registry, client, here):
-    registry.faults.append(Fault("PUT", status=413))
-    with pytest.raises(RegistryError) as raised:
-        push(client, here)
-    assert "does not take a body of that size" in raised.value.message
-    assert "client_max_body_size" in raised.value.hint
-    assert len(registry.seen) == 3
-
-
 def test_bytes_the_registry_disagrees_with_are_not_sent_again(registry, client, here):
     with pytest.raises(IntegrityError, match="the registry got other bytes"):
         push(client, here, data=DATA[::-1])
@@ -271,15 +322,26 @@ def test_a_manifest_stored_with_another_digest_is_found_out(registry, client, he
         client.registry.push_manifest(here, "1", MANIFEST)
 
 
-def test_a_manifest_that_is_refused_says_why(registry, client, here):
+def test_a_manifest_that_names_what_is_not_there_says_so(registry, client, here):
     body = b'{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown"}]}'
+    registry.faults.append(Fault("PUT", status=400, body=body))
+    with pytest.raises(BlobMissing) as raised:
+        client.registry.push_manifest(here, "1", MANIFEST)
+    assert raised.value.message == (
+        f"pushing {here}:1 failed: {registry.host} does not have all that the manifest names"
+        " (MANIFEST_BLOB_UNKNOWN: blob unknown)"
+    )
+
+
+def test_a_manifest_that_is_invalid_is_another_error(registry, client, here):
+    body = b'{"errors":[{"code":"MANIFEST_INVALID","message":"no"}]}'
     registry.faults.append(Fault("PUT", status=400, body=body))
     with pytest.raises(RegistryError) as raised:
         client.registry.push_manifest(here, "1", MANIFEST)
     assert raised.value.message == (
-        f"pushing {here}:1 failed: {registry.host} answered 400"
-        " (MANIFEST_BLOB_UNKNOWN: blob unknown)"
+        f"pushing {here}:1 failed: {registry.host} answered 400 (MANIFEST_INVALID: no)"
     )
+    assert not isinstance(raised.value, BlobMissing)
 
 
 def test_a_manifest_that_is_not_there_is_none(client, here):

@@ -9,7 +9,8 @@ import pytest
 
 from pybuild.errors import RegistryError
 from pybuild.oci.reference import Repository
-from pybuild.registry.credentials import Credentials, Login
+from pybuild.registry.credentials import Credentials
+from pybuild.registry.login import Login
 from pybuild.request import Credential, RegistryOptions
 
 GHCR = Repository("ghcr.io", "team/app")
@@ -70,6 +71,7 @@ def test_another_key_does_not_match(key):
         ({"username": "x", "password": "y", "auth": packed("u:p")}, Login("u", "p")),
         ({"identitytoken": "t"}, Login("", "", "t")),
         ({"auth": packed("00000000-0000:"), "identitytoken": "t"}, Login("00000000-0000", "", "t")),
+        ({"registrytoken": "r"}, Login(registry_token="r")),
         ({}, None),
         ({"email": "a@b"}, None),
     ],
@@ -128,35 +130,5 @@ def test_a_file_that_may_not_be_read_is_a_warning(tmp_path):
     ]
 
 
-@pytest.mark.parametrize(
-    ("document", "setting"),
-    [
-        ({"credHelpers": {"ghcr.io": "gcloud"}}, "credHelpers"),
-        ({"credsStore": "gcloud", "auths": {"ghcr.io": {}}}, "credsStore"),
-    ],
-)
-def test_a_credential_helper_is_warned_about_by_the_host_that_needs_it(document, setting):
-    login, events = find(auth_config=json.dumps(document))
-    assert login is None
-    (message,) = [event.message for event in events]
-    assert message == (
-        f"DOCKER_AUTH_CONFIG names the credential helper 'gcloud' ({setting}) for ghcr.io,"
-        " which is not supported yet; the host is used without a login"
-    )
-
-
-def test_a_credential_helper_for_others_is_not_spoken_of():
-    document = {"credHelpers": {"gcr.io": "gcloud"}}
-    assert find(auth_config=json.dumps(document)) == (None, [])
-
-
-def test_a_credential_helper_that_is_not_needed_is_not_spoken_of(tmp_path):
-    (tmp_path / "config.json").write_text(auths(**{"ghcr.io": {"auth": packed("u:p")}}))
-    login, events = find(
-        files=[tmp_path / "config.json"], auth_config=json.dumps({"credsStore": "desktop"})
-    )
-    assert (login, events) == (Login("u", "p"), [])
-
-
 def test_a_login_is_never_printed():
-    assert repr(Login("me", "secret", "token")) == "Login()"
+    assert repr(Login("me", "secret", "token", "token")) == "Login()"

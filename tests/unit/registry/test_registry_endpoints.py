@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-
 import pytest
 
 from pybuild.http import Retries, Transport, TransportError
 from pybuild.oci.reference import Repository
 from pybuild.registry.endpoints import Endpoints, Side, places
+from pybuild.registry.trust import Trusts
 from pybuild.request import Mirror, RegistryOptions
+from tools.certificates import new_authority
 from tools.fake_registry import FakeRegistry
 
 
@@ -21,7 +21,12 @@ class NoTransport:
 
 
 def base(host, side=Side.PULL, transport=None, **options):
-    return Endpoints(RegistryOptions(**options), transport or NoTransport()).base(host, side)
+    return endpoints_of(transport or NoTransport(), **options).base(host, side)
+
+
+def endpoints_of(transport, **options):
+    made = RegistryOptions(**options)
+    return Endpoints(made, transport, Trusts(made).on_behalf_of)
 
 
 @pytest.mark.parametrize(
@@ -54,34 +59,53 @@ def test_this_machine_may_speak_http(side):
 
 def test_the_question_is_asked_once():
     with FakeRegistry() as registry:
-        endpoints = Endpoints(RegistryOptions(), Transport())
+        endpoints = endpoints_of(Transport())
         assert {endpoints.base(registry.host, side) for side in Side} == {registry.url}
         assert len(registry.seen) == 1
 
 
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return new_authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture(scope="module")
+def certificate(authority):
+    return authority.issue("server", "IP:127.0.0.1")
+
+
 @pytest.fixture
-def secure(tmp_path):
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-         "-nodes", "-days", "2", "-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1",
-         "-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem"],
-        check=True,
-        capture_output=True,
-    )  # fmt: skip
-    with FakeRegistry(certificate=tmp_path) as registry:
+def secure(certificate):
+    with FakeRegistry(certificate=certificate) as registry:
         yield registry
 
 
 @pytest.mark.parametrize("side", list(Side))
-def test_an_option_for_plain_http_does_not_make_a_secure_registry_plain(secure, side):
-    transport = Transport(ca_bundle=secure.certificate / "cert.pem")
-    options = {"insecure_pull": True, "insecure_push": True}
-    assert base(secure.host, side, transport, **options) == secure.url
+def test_an_option_for_plain_http_does_not_make_a_secure_registry_plain(secure, side, authority):
+    options = {
+        "insecure_pull": True,
+        "insecure_push": True,
+        "authorities": ((secure.host, authority.file),),
+    }
+    assert base(secure.host, side, Transport(), **options) == secure.url
 
 
 def test_a_certificate_that_is_not_trusted_is_no_reason_to_speak_http(secure):
-    with pytest.raises(TransportError, match="is not trusted: self-signed certificate"):
+    with pytest.raises(TransportError, match=f"the certificate of {secure.host} is not trusted"):
         base(secure.host, transport=Transport())
+
+
+def test_a_registry_that_wants_a_client_certificate_is_no_reason_to_speak_http(
+    certificate, authority
+):
+    with FakeRegistry(certificate=certificate, client_ca=authority.file) as registry:
+        with pytest.raises(TransportError, match="asks for a client certificate"):
+            base(
+                registry.host,
+                transport=Transport(),
+                authorities=((registry.host, authority.file),),
+            )
+        assert registry.seen == []
 
 
 class PlainOnly:
@@ -139,3 +163,10 @@ HUB = Repository("docker.io", "library/alpine")
 )
 def test_mirrors_come_in_order_and_the_registry_last(repository, mirrors, asked):
     assert places(repository, mirrors) == tuple(asked)
+
+
+def test_with_mirrors_only_the_registry_itself_is_left_out_where_it_has_one():
+    mirrors = [Mirror("docker.io", "m.io")]
+    assert places(HUB, mirrors, mirrors_only=True) == (Repository("m.io", "library/alpine"),)
+    elsewhere = Repository("ghcr.io", "a")
+    assert places(elsewhere, mirrors, mirrors_only=True) == (elsewhere,)

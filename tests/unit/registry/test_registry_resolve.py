@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from pybuild.errors import IntegrityError, RegistryError
+from pybuild.errors import BlobMissing, IntegrityError, RegistryError
 from pybuild.oci import media
 from pybuild.oci.reference import Reference, Repository
 from pybuild.request import Credential, Mirror
@@ -154,19 +154,25 @@ def test_layers_and_diff_ids_must_be_as_many(registry, client):
     assert error.message == f"{ref(registry)} has 1 layers, its configuration names 0"
 
 
-@pytest.mark.parametrize(
-    "layer_type",
-    [
-        media.DOCKER_FOREIGN_LAYER,
-        "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
-        "application/vnd.cncf.helm.chart.content.v1.tar+gzip",
-    ],
-)
-def test_layers_that_are_elsewhere_or_no_layers_are_refused(registry, client, layer_type):
-    add_image(registry, "a/b", "1", layer_type=layer_type)
+@pytest.mark.parametrize("layer_type", sorted(media.ELSEWHERE))
+def test_a_layer_that_the_registry_need_not_hold_is_refused_by_name(registry, client, layer_type):
+    config, manifest = image_documents(layer_type=layer_type)
+    document = json.loads(manifest)
+    document["layers"][0]["urls"] = ["http://elsewhere.invalid/layer"]
+    registry.add_blob("a/b", config)
+    registry.add_manifest("a/b", "1", media.OCI_MANIFEST, json.dumps(document).encode())
     error = failure(client, ref(registry))
     assert error.message == (
-        f"{ref(registry)} has a layer of the media type {layer_type!r}, which cannot be used"
+        f"{ref(registry)} has a layer that its registry need not hold:"
+        f" {describe(b'layer').digest} is {layer_type!r}"
+    )
+
+
+def test_what_is_no_layer_is_refused(registry, client):
+    chart = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
+    add_image(registry, "a/b", "1", layer_type=chart)
+    assert failure(client, ref(registry)).message == (
+        f"{ref(registry)} has a layer of the media type {chart!r}, which cannot be used"
     )
 
 
@@ -177,11 +183,44 @@ def test_what_is_no_image_is_refused(registry, client):
     )
 
 
-def test_a_schema_1_manifest_is_refused(registry, client):
-    schema1 = "application/vnd.docker.distribution.manifest.v1+prettyjws"
-    registry.add_manifest("a/b", "1", schema1, b"{}")
+@pytest.mark.parametrize(
+    ("said", "document"),
+    [*((said, b"{}") for said in sorted(media.DOCKER_SCHEMA_1)),
+     ("application/json", b'{"schemaVersion": 1, "name": "a/b", "tag": "1"}')],
+)  # fmt: skip
+def test_a_schema_1_manifest_is_called_that(registry, client, said, document):
+    registry.add_manifest("a/b", "1", said, document)
+    error = failure(client, ref(registry))
+    assert error.message == (
+        f"{ref(registry)} is in Docker's schema 1, a format that was given up in 2017"
+    )
+    assert "push it again" in error.hint
+
+
+def test_another_document_is_no_image(registry, client):
+    registry.add_manifest("a/b", "1", "text/html", b"<html>")
     assert failure(client, ref(registry)).message == (
-        f"{ref(registry)} is of the media type {schema1!r}, which is no image"
+        f"{ref(registry)} is of the media type 'text/html', which is no image"
+    )
+
+
+def test_an_index_by_its_digest_leads_to_the_platform(registry, client):
+    config, manifest = image_documents(platform=ARM64)
+    registry.add_blob("a/b", config)
+    digest = registry.add_manifest("a/b", "ignored", media.OCI_MANIFEST, manifest)
+    index = registry.add_manifest("a/b", "x", media.OCI_INDEX, index_document((manifest, ARM64)))
+    found = client.registry.resolve(ref(registry, f"a/b:1@{index}"), ARM64)
+    assert str(found.reference) == f"{registry.host}/a/b:1@{digest}"
+    assert registry.lines()[0] == f"GET /v2/a/b/manifests/{index}"
+
+
+def test_an_index_that_names_what_is_not_there_is_told(registry, client):
+    _, manifest = image_documents()
+    registry.add_manifest("a/b", "1", media.OCI_INDEX, index_document((manifest, AMD64)))
+    error = failure(client, ref(registry), error=BlobMissing)
+    assert error.message == (
+        f"{registry.host}/a/b does not have {describe(manifest).digest},"
+        f" which its index {ref(registry)} names for linux/amd64"
     )
 
 

@@ -63,6 +63,26 @@ def test_a_build():
     assert printed(*BUILD) == GOLDEN
 
 
+def test_what_a_run_prints_may_go_elsewhere():
+    out, err = io.StringIO(), io.StringIO()
+    log = PlainLog(Lines(err, Masker()), run_lines=Lines(out, Masker()))
+    for event in (
+        VertexStarted(1, "[internal] load RUN", 0.0),
+        VertexLog(1, 0.5, "transferring"),
+        VertexDone(1, 1.0),
+        VertexStarted(2, "[builder 2/3] RUN make", 1.0),
+        VertexLog(2, 1.5, "a\rb"),
+        VertexFailed(2, 2.0, "exit code: 2"),
+    ):
+        log.emit(event)
+
+    assert out.getvalue() == "#2 0.500 a\n#2 0.500 b\n"
+    assert "#1 0.500 transferring\n" in err.getvalue()
+    assert err.getvalue().endswith(
+        "#2 ERROR: exit code: 2\n------\n > [builder 2/3] RUN make:\n0.500 a\n0.500 b\n------\n"
+    )
+
+
 def test_details_are_for_those_who_ask():
     text = printed(*BUILD, level=Level.DETAILS)
 

@@ -19,7 +19,7 @@ def places(tmp_path):
 
 def test_missing_places_are_made_and_leave_no_trace(places):
     root, host = places
-    binds = [Bind(host, "/a/b/c"), Bind(host / "hosts", "/etc/hosts")]
+    binds = [Bind(str(host), "/a/b/c"), Bind(str(host / "hosts"), "/etc/hosts", is_directory=False)]
     with made(root, binds) as pairs:
         assert pairs == [
             [str(host), str(root / "a/b/c")],
@@ -36,14 +36,14 @@ def test_what_was_there_stays(places):
     root, host = places
     (root / "etc").mkdir()
     (root / "etc/hosts").write_text("image")
-    with made(root, [Bind(host / "hosts", "/etc/hosts")]):
+    with made(root, [Bind(str(host / "hosts"), "/etc/hosts", is_directory=False)]):
         pass
     assert (root / "etc/hosts").read_text() == "image"
 
 
 def test_what_a_run_put_beside_stays_with_its_time(places):
     root, host = places
-    with made(root, [Bind(host / "hosts", "/etc/hosts")]):
+    with made(root, [Bind(str(host / "hosts"), "/etc/hosts", is_directory=False)]):
         (root / "etc/mine").touch()
         os.utime(root / "etc", (2000, 2000))
     assert os.listdir(root / "etc") == ["mine"]
@@ -56,7 +56,7 @@ def test_links_are_followed_inside_the_tree_only(places, target):
     (root / "loop").mkdir()
     (root / "etc").mkdir()
     (root / "etc/hosts").symlink_to(target)
-    with made(root, [Bind(host / "hosts", "/etc/hosts")]) as pairs:
+    with made(root, [Bind(str(host / "hosts"), "/etc/hosts", is_directory=False)]) as pairs:
         assert pairs[0][1].startswith(f"{root}/")
         assert pairs[0][1].endswith("/outside")
     assert sorted(os.listdir(root)) == ["etc", "loop"]
@@ -68,11 +68,11 @@ def test_a_loop_of_links_and_a_wrong_kind_are_refused(places):
     (root / "file").touch()
     with (
         pytest.raises(HostUnsupported, match="loop of symbolic links"),
-        made(root, [Bind(host, "/loop/x")]),
+        made(root, [Bind(str(host), "/loop/x")]),
     ):
         pass
     with (
         pytest.raises(HostUnsupported, match="/file of the image is no directory"),
-        made(root, [Bind(host, "/file")]),
+        made(root, [Bind(str(host), "/file")]),
     ):
         pass

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pybuild import events
-from pybuild.errors import HostUnsupported
+from pybuild.errors import HostUnsupported, StepFailed
 from pybuild.rootfs.run.protocol import RunSpec
 from pybuild.rootfs.starter import Starter
 
@@ -108,6 +108,25 @@ def test_an_exception_from_a_line_ends_the_command(starter):
     with pytest.raises(KeyboardInterrupt):
         starter.run(RunSpec(["sh", "-c", "echo $$; sleep 1000"], ENV, "/"), stop)
     assert not Path(f"/proc/{pids[0]}").exists()
+
+
+def test_stopping_ends_what_runs_on_another_thread_and_refuses_more():
+    began, statuses = threading.Event(), []
+
+    def one():
+        try:
+            started.run(RunSpec(["sh", "-c", "echo go; sleep 1000"], ENV, "/"), lambda _: began.set())
+        except StepFailed as error:
+            statuses.append(error.status)
+
+    with Starter(events.ignore, hide=False) as started:
+        thread = threading.Thread(target=one)
+        thread.start()
+        assert began.wait(5)
+        started.stop()
+        thread.join(5)
+        one()
+        assert statuses == [137, 137]
 
 
 def test_closing_twice_is_fine():

@@ -7,7 +7,14 @@ import pytest
 from pybuild.errors import UsageError
 from pybuild.oci.platform import Platform
 from pybuild.oci.reference import Reference, Repository
-from pybuild.request import Credential, GitOptions, HookOptions, Mirror, Output, S3Options
+from pybuild.request import (
+    ClientCertificate,
+    Credential,
+    GitOptions,
+    HookOptions,
+    Mirror,
+    S3Options,
+)
 from pybuild.settings import argv
 from pybuild.settings.compose import compose
 from pybuild.settings.option import Kind
@@ -48,22 +55,15 @@ HOST = str(Platform.host())
         (["--label", "a=b", "--label", "empty"], "labels", (("a", "b"), ("empty", ""))),
         (["--no-cache"], "no_cache", True),
         (["--platform", HOST], "platform", Platform.host()),
+        (["--platform", "linux/arm64/v8"], "platform", Platform("linux", "arm64")),
+        (["--platform", "linux/s390x"], "platform", Platform("linux", "s390x")),
         (["--rewrite-timestamp"], "rewrite_timestamp", True),
+        (["--jobs", "3"], "jobs", 3),
+        (["--jobs", ""], "jobs", None),
+        (["--state-max-bytes=10g"], "state_max_bytes", 10 << 30),
         (["--rootfs", "inplace"], "rootfs", "inplace"),
         (["--dry-run"], "dry_run", True),
         (["--state-dir", "st"], "state_dir", Path("/work/st")),
-        (
-            ["--output", "type=oci,dest=o.tar"],
-            "outputs",
-            (Output("oci", Path("/work/o.tar"), True),),
-        ),
-        (
-            ["-o", "type=oci,dest=/o,tar=false"],
-            "outputs",
-            (Output("oci", Path("/o"), False),),
-        ),
-        (["-o", "type=docker,dest=d"], "outputs", (Output("docker", Path("/work/d"), True),)),
-        (["-o", "type=oci,dest=d,rewrite-timestamp=true"], "rewrite_timestamp", True),
         (["--cache-from", "r.io/a/b"], "cache_from", (Repository("r.io", "a/b"),)),
         (
             ["--cache-to", "type=registry,ref=r.io/a/b,mode=max"],
@@ -91,6 +91,21 @@ def test_flags_of_build(flags, field, value):
     ("flags", "field", "value"),
     [
         (["--insecure-registry", "a:5000"], "insecure_hosts", frozenset({"a:5000"})),
+        (["--skip-tls-verify-registry", "a:5"], "unverified_hosts", frozenset({"a:5"})),
+        (["--skip-default-registry-fallback"], "mirrors_only", True),
+        (["--push-retry", "2"], "push_retries", 2),
+        (["--push-retry", "0"], "push_retries", 0),
+        (["--image-download-retry=4"], "pull_retries", 4),
+        (
+            ["--registry-certificate", "r.io:5000=/etc/passwd"],
+            "authorities",
+            (("r.io:5000", Path("/etc/passwd")),),
+        ),
+        (
+            ["--registry-client-cert", "r.io=/etc/passwd,/etc/group"],
+            "client_certificates",
+            (ClientCertificate("r.io", Path("/etc/passwd"), Path("/etc/group")),),
+        ),
         (
             ["--registry-mirror", "ghcr.io=m.example/pre/fix/"],
             "mirrors",
@@ -145,29 +160,28 @@ def test_links_are_resolved_at_the_start(tmp_path):
             ["--platform", "linux/amd64,linux/arm64"],
             "--platform: more than one platform a build is not supported yet",
         ),
+        (["--platform", "amd64"], "platform 'amd64' is not of the form os/arch[/variant]"),
+        (["--jobs", "0"], "--jobs: '0' is not a whole number from 1 on"),
+        (["--state-max-bytes", "much"], "--state-max-bytes: 'much' is not a size"),
+        (["-q", "--progress=plain"], "--quiet and --progress=plain exclude each other"),
+        (["--push="], "--push: '' is neither true nor false"),
         (
-            ["--platform", "linux/mips"],
-            f"--platform: linux/mips on a {HOST} machine is not supported yet",
+            ["--registry-certificate", "r.io"],
+            "--registry-certificate: 'r.io' is not of the form HOST=FILE",
+        ),
+        (
+            ["--registry-certificate", "r.io=/nowhere"],
+            "--registry-certificate: there is no file /nowhere",
+        ),
+        (
+            ["--registry-client-cert", "r.io=/etc/passwd"],
+            "--registry-client-cert: 'r.io=/etc/passwd' is not of the form HOST=CERT,KEY",
+        ),
+        (
+            ["--registry-client-cert", "r.io=/etc/passwd,/nowhere"],
+            "--registry-client-cert: there is no file /nowhere",
         ),
         (["--label", "=x"], "--label: '=x' is not of the form NAME=VALUE"),
-        (
-            ["-o", "out"],
-            "--output out: exporting files (type=local, type=tar) is not supported yet",
-        ),
-        (["-o", "type=oci"], "--output type=oci: dest= is missing"),
-        (["-o", "type=tar,dest=x"], "--output type=tar,dest=x: type=tar is not supported yet"),
-        (
-            ["-o", "type=zip,dest=x"],
-            "--output type=zip,dest=x: the type is not one of oci, docker, registry",
-        ),
-        (
-            ["-o", "type=oci,dest=x,compression=zstd"],
-            "--output type=oci,dest=x,compression=zstd: compression= is not supported yet",
-        ),
-        (
-            ["-o", "type=docker,dest=x,tar=false"],
-            "--output type=docker,dest=x,tar=false: a docker archive is always one file",
-        ),
         (["--cache-to", "type=gha"], "--cache-to type=gha: type=gha is not supported yet"),
         (["--cache-from", "type=registry"], "--cache-from type=registry: ref= is missing"),
         (
@@ -188,9 +202,49 @@ def test_links_are_resolved_at_the_start(tmp_path):
             ),
         ),
         (["--registry-mirror", "https://m"], "--registry-mirror: 'https://m' has a scheme"),
+        (
+            ["--registry-mirror", "foo=bar=baz"],
+            "--registry-mirror: 'foo=bar=baz' is not of the form HOST=MIRROR[/PREFIX]",
+        ),
+        (
+            ["--insecure-registry", "http://x"],
+            "--insecure-registry: 'http://x' is not a registry's host",
+        ),
     ],
 )
 def test_what_cannot_be_taken_is_said(flags, message):
+    with pytest.raises(UsageError) as caught:
+        composed(*flags)
+
+    assert caught.value.message == message
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--pull"],
+        ["--pull=false", "--rm", "--force-rm"],
+        ["--builder", "default"],
+        ["--provenance=false", "--sbom=false"],
+        ["--network", "host"],
+    ],
+)
+def test_flags_of_docker_that_ask_for_what_happens_anyway(flags):
+    assert composed(*flags) == composed()
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--provenance=mode=max"], "not supported yet: --provenance=mode=max"),
+        (["--sbom=true"], "not supported yet: --sbom=true"),
+        (["--network", "none"], "not supported yet: --network=none"),
+        (["--secret", "id=a,env=B"], "not supported yet: --secret"),
+        (["--check"], "not supported yet: --check=true"),
+        (["--build-context=a=b"], "not supported yet: --build-context"),
+    ],
+)
+def test_flags_of_docker_that_there_are_not_yet(flags, message):
     with pytest.raises(UsageError) as caught:
         composed(*flags)
 
@@ -222,8 +276,9 @@ def test_tags_in_a_variable_are_separated_by_space_or_newline():
     assert tags == (Reference.parse("r.io/a:1"), Reference.parse("r.io/a:2"))
 
 
-def test_output_type_registry_is_push():
-    assert request("-t", "r.io/a", "--output", "type=registry").push
+@pytest.mark.parametrize("flags", [["-q"], ["--quiet"], ["-q", "--progress=quiet"]])
+def test_quiet(flags):
+    assert composed(*flags).progress == "quiet"
 
 
 def test_a_bare_build_arg_takes_its_value_from_the_environment():
@@ -326,6 +381,10 @@ def test_proxies_by_lower_case_name():
     env = {"HTTP_PROXY": "http://a", "http_proxy": "http://b", "NO_PROXY": "c"}
 
     assert request(env=env).registries.proxies == (("http_proxy", "http://b"), ("no_proxy", "c"))
+
+
+def test_credential_helpers_are_looked_up_where_programs_are():
+    assert request(env={"PATH": "/kaniko:/bin"}).registries.helper_path == "/kaniko:/bin"
 
 
 def test_the_store_of_s3_contexts():

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import stat
 import threading
 
@@ -32,8 +33,8 @@ def names(root):
 
 
 def test_the_directory_is_an_oci_layout(root):
-    LayoutStore(root)
-    assert names(root) == ["blobs", "blobs/sha256", "index.json", "oci-layout"]
+    LayoutStore(root).close()
+    assert names(root) == [".lock", "blobs", "blobs/sha256", "index.json", "oci-layout"]
     assert (root / "oci-layout").read_bytes() == b'{"imageLayoutVersion":"1.0.0"}'
     assert json.loads((root / "index.json").read_bytes())["manifests"] == []
 
@@ -108,16 +109,39 @@ def read_all(blob, size):
 def test_a_damaged_blob_is_found_out_when_it_is_read(store, data, how, size):
     descriptor = store.add(DATA, "application/x")
     store.path(descriptor.digest).write_bytes(data)
-    with store.open(descriptor) as blob, pytest.raises(IntegrityError, match=how):
+    with store.open(descriptor) as blob, pytest.raises(IntegrityError, match=how) as caught:
         read_all(blob, size)
+    assert "was damaged and is removed" in caught.value.message
+    assert caught.value.hint == "build again: the blob is fetched or made anew"
+    assert descriptor.digest not in store
+
+
+def test_a_damaged_blob_that_was_replaced_meanwhile_stays(store):
+    descriptor = store.add(DATA, "application/x")
+    store.path(descriptor.digest).write_bytes(b"damaged")
+    with store.open(descriptor) as blob:
+        store.add(DATA, "application/x")
+        with pytest.raises(IntegrityError, match="shorter than"):
+            blob.read()
+    assert store.open(descriptor).read() == DATA
 
 
 def test_a_descriptor_with_a_wrong_size_is_found_out(store):
     made = store.add(b"data", "application/x")
     with (
         store.open(Descriptor("application/x", made.digest, 3)) as blob,
-        pytest.raises(IntegrityError, match="1 bytes more than"),
+        pytest.raises(IntegrityError, match="has 4 bytes, not 3 as its descriptor says"),
     ):
+        blob.read()
+    assert made.digest in store  # nothing is wrong with the blob
+
+
+def test_a_disk_that_fails_while_a_blob_is_read_is_a_state_error(store):
+    descriptor = store.add(DATA, "application/x")
+    path = store.path(descriptor.digest)
+    path.unlink()
+    path.symlink_to("/proc/self/mem")  # reading its beginning is EIO
+    with store.open(descriptor) as blob, pytest.raises(StateError, match=f"cannot read {path}"):
         blob.read()
 
 
@@ -136,6 +160,26 @@ def test_a_damaged_blob_is_replaced_when_it_is_made_again(store):
 def test_a_missing_blob_is_named(store):
     with pytest.raises(StateError, match=r"the blob sha256:.* is not in the store"):
         store.open(Descriptor("application/x", sha256_of(b"x"), 1))
+
+
+def test_what_was_made_by_a_process_that_is_gone_is_removed(root):
+    LayoutStore(root).close()
+    (root / ".new-abandoned").write_bytes(b"half a blob")
+    (root / ".build-abandoned").write_bytes(b"")
+    with LayoutStore(root) as store, store.writer() as writer:
+        writer.write(b"half")
+        alive = names(root)
+        LayoutStore(root).close()
+        assert names(root) == alive
+        assert [name for name in alive if "abandoned" in name] == []
+
+
+def test_a_blob_being_written_survives_another_store_that_opens(store, root):
+    with store.writer() as writer:
+        writer.write(b"one")
+        LayoutStore(root).close()
+        descriptor = writer.commit("application/x")
+    assert store.open(descriptor).read() == b"one"
 
 
 def test_many_threads_store_the_same_blob(store, root):
@@ -165,6 +209,8 @@ def test_a_disk_that_refuses_is_said_with_what_to_do(store, root, monkeypatch, n
     with pytest.raises(StateError, match=rf"cannot write .*: {os.strerror(number)}") as caught:
         store.add(b"data", "application/x")
     assert hint in caught.value.hint
+    full = "after 0 bytes, 4 more are needed at once and [0-9]+ are free there"
+    assert bool(re.search(full, caught.value.message)) == (number == errno.ENOSPC)
     assert names(root) == before
 
 

@@ -1,12 +1,13 @@
 """Exports: what other tools load, the same bytes each time, and never a half of it."""
 
 import hashlib
+import io
 import json
 import tarfile
 
 import pytest
 
-from pybuild.errors import IntegrityError, StateError
+from pybuild.errors import IntegrityError, StateError, UsageError
 from pybuild.oci import media
 from pybuild.oci.manifest import Descriptor, Manifest
 from pybuild.oci.reference import Reference
@@ -193,3 +194,38 @@ def test_a_size_that_is_not_the_blobs_is_an_error(tmp_path):
     for tar in (True, False):
         with pytest.raises(IntegrityError, match="bytes"):
             export_oci(image, tmp_path / f"{tar}", tar=tar, tags=(), open_blob=open_blob)
+
+
+@pytest.mark.parametrize("kind", ["oci tar", "docker"])
+def test_a_tar_can_go_to_a_stream(tmp_path, kind):
+    write(kind, tmp_path / "image.tar")
+    stream = io.BytesIO()
+    write(kind, stream)
+    assert stream.getvalue() == (tmp_path / "image.tar").read_bytes()
+
+
+def test_a_directory_cannot_go_to_a_stream():
+    with pytest.raises(UsageError, match="cannot be written to a stream"):
+        write("oci directory", io.BytesIO())
+
+
+def test_what_a_killed_export_left_in_a_layout_is_removed(tmp_path):
+    write("oci directory", tmp_path / "image")
+    before = contents(tmp_path / "image")
+    (tmp_path / "image" / ".new-abandoned").write_bytes(b"half a blob")
+    write("oci directory", tmp_path / "image")
+    assert contents(tmp_path / "image") == before
+
+
+def test_an_archive_with_zstd_layers_is_warned_about(tmp_path):
+    said = []
+    zstd = tuple(describe(data, media.OCI_LAYER_ZSTD) for data in LAYERS)
+    for layers in (LAYER_BLOBS, zstd):
+        image = ExportImage(MANIFEST_BLOB, MANIFEST, CONFIG_BLOB, CONFIG, layers)
+        export_docker(image, tmp_path / "x", tags=(), open_blob=open_blob, warn=said.append)
+    assert said == [
+        (
+            "Docker before version 23 reads no zstd layers: the archive has some; "
+            "write it with compression=gzip for older ones"
+        )
+    ]

@@ -186,3 +186,61 @@ def test_a_character_device_0_0_cannot_be_in_a_layer():
 def test_only_files_are_linked(kind):
     new = [Candidate(p, Entry(p, kind), inode=(1, 7), links=2) for p in (b"a", b"b")]
     assert [entry.kind for entry in layer(tree(), new)] == [kind, kind]
+
+
+NULL = Entry(b"d/null", Kind.CHARACTER_DEVICE, device=(1, 3))
+
+
+def test_a_device_that_never_was_on_disk_is_not_deleted_by_a_run():
+    # Where devices cannot be made, a RUN changes its directory and never sees the device.
+    recorded = tree(Entry(b"d", Kind.DIRECTORY, mode=0o755), NULL)
+    after = [
+        Candidate(b"d", Entry(b"d", Kind.DIRECTORY, mode=0o755, mtime_ns=S)),
+        Candidate(b"d/new", Entry(b"d/new", Kind.FIFO)),
+    ]
+    result = layer(recorded, after)
+    assert [entry.path for entry in result] == [b"d", b"d/new"]
+    recorded.apply(result)
+    assert recorded.get(b"d/null") == NULL
+
+
+@pytest.mark.parametrize("now_is", [None, Entry(b"d", Kind.FIFO), Entry(b"d", Kind.SYMLINK)])
+def test_a_device_that_never_was_on_disk_goes_with_its_directory(now_is):
+    recorded = tree(NULL)
+    result = layer(recorded, [Candidate(b"d", now_is)])
+    assert [(e.path, e.kind) for e in result] == [
+        (b"d", Kind.WHITEOUT if now_is is None else now_is.kind)
+    ]
+    recorded.apply(result)
+    assert recorded.get(b"d/null") is None
+
+
+def test_a_file_where_the_device_could_not_be_is_a_file():
+    recorded = tree(NULL)
+    new = Candidate(b"d/null", Entry(b"d/null", Kind.FILE, size=1))
+    assert layer(recorded, [new]) == (new.entry,)
+
+
+CAPABLE = replace(FILE, xattrs=((b"security.capability", b"c"), (b"user.a", b"b")))
+UNSET = {b"security.capability"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "in_layer"),
+    [
+        ({"xattrs": ((b"user.a", b"b"),)}, None),
+        ({"xattrs": ((b"user.a", b"b"),), "mode": 0o600}, CAPABLE.xattrs),
+        ({"xattrs": ((b"user.a", b"z"),)}, ((b"security.capability", b"c"), (b"user.a", b"z"))),
+        ({"xattrs": (), "uid": 5}, ()),
+        ({"xattrs": (), "mtime_ns": 9 * S}, ()),
+        ({"xattrs": ((b"security.capability", b"d"),)}, ((b"security.capability", b"d"),)),
+    ],
+)
+def test_what_the_place_could_not_keep_of_a_file_stays_unless_it_was_written(changed, in_layer):
+    result = changes(tree(CAPABLE), [now(CAPABLE, **changed)], lambda _: OLD, unset_xattrs=UNSET)
+    assert [entry.xattrs for entry in result] == ([] if in_layer is None else [in_layer])
+
+
+def test_an_attribute_that_the_place_can_keep_and_is_gone_is_a_change():
+    result = changes(tree(CAPABLE), [now(CAPABLE, xattrs=())], lambda _: OLD)
+    assert [entry.xattrs for entry in result] == [()]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from dataclasses import replace
+
 import pytest
 
 from pybuild.errors import IntegrityError
@@ -116,10 +119,90 @@ def test_an_opaque_whiteout_hides_only_what_lower_layers_had(first):
     assert paths(tree) == [b"d", b"d/sub", b"d/sub/new", b"e"]
 
 
-def test_a_hard_link_becomes_a_file_with_the_targets_attributes():
+def test_a_hard_link_becomes_a_file_with_the_targets_attributes_and_number():
     target = file(b"a", mode=0o750, uid=3, gid=4, size=9, mtime_ns=7, digest=b"\1" * 32)
     tree = index(target, hard_link(b"d/b", b"a"))
-    assert tree.get(b"d/b") == target.at(b"d/b")
+    shared = replace(target, file_id=1)
+    assert (tree.get(b"a"), tree.get(b"d/b")) == (shared, shared.at(b"d/b"))
+
+
+def ids(tree: TreeIndex, *names: bytes) -> list[int]:
+    return [tree.get(name).file_id for name in names]
+
+
+def test_names_of_one_file_share_a_number_and_two_files_have_two():
+    tree = index(file(b"a"), file(b"b"), file(b"alone"))
+    tree.apply([hard_link(b"a2", b"a"), hard_link(b"b2", b"b"), hard_link(b"a3", b"a2")])
+    assert ids(tree, b"a", b"a2", b"a3") == [1, 1, 1]
+    assert ids(tree, b"b", b"b2") == [2, 2]
+    assert ids(tree, b"alone") == [0]
+
+
+@pytest.mark.parametrize(
+    "replacement", [file(b"a2"), file(b"a2", file_id=1), link(b"a2", b"a"), directory(b"a2")]
+)
+def test_a_name_that_is_replaced_is_no_name_of_the_file_any_more(replacement):
+    tree = index(file(b"a"), hard_link(b"a2", b"a"), hard_link(b"a3", b"a"))
+    tree.apply([replacement])
+    assert ids(tree, b"a", b"a2", b"a3") == [1, 0, 1]
+
+
+def test_a_new_number_is_none_that_the_tree_was_given():
+    tree = TreeIndex()
+    tree.put(file(b"x", file_id=7))
+    tree.put(file(b"a"))
+    tree.apply([hard_link(b"b", b"a")])
+    assert ids(tree, b"a", b"b") == [8, 8]
+    other = tree.copy()
+    other.apply([file(b"c"), hard_link(b"d", b"c")])
+    assert ids(other, b"c", b"d") == [9, 9]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        file(b"d/f", mode=0o4755, uid=2**32 - 2, gid=7, mtime_ns=-5, size=2**62, file_id=2**63),
+        file(b"d/f", xattrs=((b"user.a", b"\0"),), digest=b"\1" * 32),
+        link(b"d/f", b"\xff\n" * 900),
+        Entry(b"d/f", Kind.BLOCK_DEVICE, device=(259, 1 << 20)),
+        file(b"d/f", mtime_ns=2**70),  # no record can hold it
+        file(b"d/f", link=b"?", digest=b"\1" * 32),
+    ],
+)
+def test_what_is_put_is_what_is_there(entry):
+    tree = index()
+    tree.put(entry)
+    assert tree.get(b"d/f") == entry
+    assert tree.copy().get(b"d/f") == entry
+
+
+def test_copies_do_not_mix_what_they_learn_later():
+    tree = index(file(b"a", uid=1))
+    other = tree.copy()
+    tree.put(file(b"b", uid=2))
+    other.put(file(b"b", uid=3))
+    assert (tree.get(b"b").uid, other.get(b"b").uid) == (2, 3)
+
+
+def test_a_name_takes_less_than_250_bytes():
+    tree = TreeIndex()
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    for n in range(20_000):
+        path = b"usr/lib/package-%03d/module-%05d.py" % (n // 20, n)
+        digest = n.to_bytes(32, "big")
+        tree.put(file(path, mtime_ns=10**18 + n, size=10**4 + n, digest=digest))
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (after - before) / len(tree) < 250
+
+
+def test_a_layer_can_be_given_entry_by_entry():
+    tree = index(file(b"d/old"))
+    update = tree.update()
+    for entry in [opaque(b"d"), file(b"d/new"), whiteout(b"d/new"), whiteout(b"d")]:
+        update.add(entry)
+    assert paths(tree) == [b"d", b"d/new"]
 
 
 @pytest.mark.parametrize("target", [b"missing", b"d"])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pybuild.settings.argv import dashed
-from pybuild.settings.kaniko import FLAGS, Fate
+from pybuild.settings.docker_flags import DOCKER_FLAGS
+from pybuild.settings.kaniko_flags import FLAGS, Fate
 from pybuild.settings.option import Form, Kind, Option
 from pybuild.settings.table import FRONT_END_VARIABLES, OPTIONS
 
@@ -54,7 +57,9 @@ these, the metadata file and the JSON log name the class of an error.
 def reference() -> str:
     """The page."""
     options = "\n".join(_option(option) for option in OPTIONS)
-    return "\n".join([_HEAD + "## Options", "", options, _front_ends(), _kaniko(), _EXIT_CODES])
+    return "\n".join(
+        [_HEAD + "## Options", "", options, _front_ends(), _docker(), _kaniko(), _EXIT_CODES]
+    )
 
 
 def _option(option: Option) -> str:
@@ -99,22 +104,16 @@ def _front_ends() -> str:
     return f"## Variables of one front end\n\n| Variable | Meaning |\n| --- | --- |\n{rows}\n"
 
 
-def _kaniko() -> str:
-    idle = "\n".join(
-        f"| `{dashed(flag.name)}` | {flag.why} |"
-        for flag in FLAGS
-        if flag.fate is Fate.WITHOUT_EFFECT
-    )
+def _docker() -> str:
+    every = DOCKER_FLAGS.values()
+    idle = "\n".join(f"| `{dashed(flag.name)}` | {flag.why} |" for flag in every if flag.why)
     missing = "\n".join(
-        _missing(flag.name, flag.harmless) for flag in FLAGS if flag.fate is Fate.MISSING
+        f"| `{dashed(flag.name)}` | {_values(flag.harmless)} |" for flag in every if not flag.why
     )
     return f"""\
-## Kaniko's other flags
+## Docker's other flags
 
-`--no-push`, `--tar-path`, `--cache`, `--cache-repo` and `--git branch=` mean what they mean in
-Kaniko.
-
-Accepted, and without effect, because they concern how Kaniko works and not what comes out:
+Accepted by `build`, and without effect:
 
 | Flag | Because |
 | --- | --- |
@@ -128,6 +127,49 @@ Not supported yet; giving one is an error, except with a value that asks for wha
 """
 
 
-def _missing(name: str, harmless: tuple[str, ...]) -> str:
-    values = ", ".join(f"`{value}`" if value else "empty" for value in harmless)
-    return f"| `{dashed(name)}` | {values} |"
+def _kaniko() -> str:
+    return f"""\
+## Kaniko's other flags
+
+`--no-push`, `--no-push-cache`, `--tar-path`, `--oci-layout-path`, `--compression-level`, `--cache`,
+`--cache-repo` and `--git branch=` mean what they mean in Kaniko; `--log-format=json` is
+`--progress=rawjson`. `--snapshotMode`, `--tarPath`, `--whitelist-var-run` and `-b` are older
+spellings. `--reproducible` leaves the layers of the base image as they are. A variable that begins
+with `FF_KANIKO_` gives a warning.
+
+Accepted with a warning:
+
+| Flag | Because |
+| --- | --- |
+{_reasons(Fate.WARNED)}
+
+Accepted, and without effect, because they concern how Kaniko works and not what comes out:
+
+| Flag | Because |
+| --- | --- |
+{_reasons(Fate.WITHOUT_EFFECT)}
+
+Not supported yet; giving one is an error, except with a value that asks for what happens anyway:
+
+| Flag | Accepted values |
+| --- | --- |
+{_missing()}
+"""
+
+
+def _reasons(fate: Fate) -> str:
+    return "\n".join(
+        f"| `{dashed(flag.name)}` | {flag.why} |" for flag in FLAGS if flag.fate is fate
+    )
+
+
+def _missing() -> str:
+    return "\n".join(
+        f"| `{dashed(flag.name)}` | {_values(flag.harmless)} |"
+        for flag in FLAGS
+        if flag.fate is Fate.MISSING
+    )
+
+
+def _values(values: Iterable[str]) -> str:
+    return ", ".join(f"`{value}`" if value else "empty" for value in values)

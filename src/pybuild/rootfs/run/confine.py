@@ -33,6 +33,14 @@ def enter_domain() -> str:
     return ""
 
 
+def signals_stay_inside() -> bool:
+    """Whether a domain keeps a RUN's signals in it."""
+    try:
+        return syscalls.landlock_abi() >= _ABI_WITH_SCOPES
+    except OSError:
+        return False
+
+
 def _restrict(scoped: int) -> None:
     ruleset = syscalls.landlock_create_ruleset(syscalls.LANDLOCK_ACCESS_FS_REFER, scoped)
     try:

@@ -61,7 +61,7 @@ def _arrange(spec: RunSpec, output: int, report: int) -> None:
     os.dup2(output, 2)
 
     if spec.root:
-        root.enter(spec.root, spec.binds)
+        root.enter(spec.root, spec.binds, fresh_proc=spec.own_processes)
     if spec.no_new_privs:
         syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
     if spec.domain and (note := confine.enter_domain()):
@@ -75,9 +75,18 @@ def _arrange(spec: RunSpec, output: int, report: int) -> None:
     if spec.ids is not None:
         user, group, groups = spec.ids
         confine.limit_capabilities(spec.capabilities)
-        os.setgroups(groups)
+        _set_groups(groups, report)
         os.setgid(group)
         os.setuid(user)
+
+
+def _set_groups(groups: list[int], report: int) -> None:
+    try:
+        os.setgroups(groups)
+    except PermissionError:
+        # A user namespace of a single id has no say over groups (user_namespaces(7)).
+        if groups:
+            _say(report, "note", f"supplementary groups {groups} cannot be had here")
 
 
 def _reset_signals() -> None:

@@ -57,6 +57,20 @@ def kill_descendants(spare: frozenset[int] = frozenset()) -> list[int]:
         pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
 
+def kill_namespace() -> list[int]:
+    """The same for the first process of a PID namespace, whose descendants are all others in it."""
+    deadline_s = time.monotonic() + _PATIENCE_S
+    pause_s = 0.0005
+    while reap() is not None:
+        if time.monotonic() > deadline_s:
+            return [-1]
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(-1, signal.SIGKILL)
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+    return []
+
+
 def descendants(spare: frozenset[int] = frozenset()) -> list[int]:
     """Everything below this process, without those in spare and what is below them."""
     children: dict[int, list[int]] = {}

@@ -29,8 +29,10 @@ class RunSpec(NamedTuple):
     Attributes:
         ids: User, group and supplementary groups; None keeps the starter's own.
         root: A mount that becomes the root; empty is the root as it is.
-        binds: Pairs of a source of this machine and a target below ``root``; both absolute, the
-            target there already and without a symbolic link in it.
+        binds: Pairs of a source and a target below ``root``: the target is absolute, there already
+            and without a symbolic link in it; the source is an absolute path of this machine, or
+            ``proc``, ``sys`` or ``dev``.
+        own_processes: With a root: see and signal nobody but itself (a PID namespace).
         domain: Enter a Landlock domain where the kernel has them.
         no_new_privs: Programs with set-id bits or file capabilities give nothing.
         capabilities: The most it may have; None is what the starter has.
@@ -42,6 +44,7 @@ class RunSpec(NamedTuple):
     ids: tuple[int, int, list[int]] | None = None
     root: str = ""
     binds: list[list[str]] = []  # noqa: RUF012 - a NamedTuple's default, never changed
+    own_processes: bool = False
     domain: bool = False
     no_new_privs: bool = False
     capabilities: int | None = None

@@ -10,12 +10,14 @@ import ctypes
 import os
 import struct
 
-CLONE_NEWNS = 0x00020000  # linux/sched.h
+CLONE_NEWNS, CLONE_NEWIPC = 0x00020000, 0x08000000  # linux/sched.h
+CLONE_NEWUSER, CLONE_NEWPID = 0x10000000, 0x20000000
 
 MS_NOSUID, MS_NODEV, MS_NOEXEC = 0x2, 0x4, 0x8  # linux/mount.h
 MS_RDONLY, MS_BIND, MS_MOVE, MS_REC = 0x1, 0x1000, 0x2000, 0x4000
 MS_PRIVATE, MS_SLAVE = 1 << 18, 1 << 19
 MNT_DETACH = 2
+MOUNT_ATTR_RDONLY = 0x1
 
 PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER = 4, 24, 36  # linux/prctl.h
 PR_SET_NO_NEW_PRIVS = 38
@@ -32,7 +34,9 @@ _NUMBERS = {
     "x86_64": {"pivot_root": 155, "capget": 125, "capset": 126},
     "aarch64": {"pivot_root": 41, "capget": 90, "capset": 91},
 }
+_MOUNT_SETATTR = 442
 _LANDLOCK_CREATE_RULESET, _LANDLOCK_ADD_RULE, _LANDLOCK_RESTRICT_SELF = 444, 445, 446
+_AT_FDCWD, _AT_RECURSIVE = -100, 0x8000  # linux/fcntl.h
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
@@ -79,6 +83,16 @@ def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str
         os.fsencode(options) or None,
     )
     _check(result, f"mount {kind or source} on {target}")
+
+
+def make_read_only(target: str) -> None:
+    """Let nothing be written through a mount and those below it; needs Linux 5.12."""
+    attributes = struct.pack("=4Q", MOUNT_ATTR_RDONLY, 0, 0, 0)  # struct mount_attr
+    what = f"mount_setattr {target}"
+    _syscall(
+        _MOUNT_SETATTR, what, _AT_FDCWD, os.fsencode(target), _AT_RECURSIVE, attributes,
+        len(attributes),
+    )  # fmt: skip
 
 
 def umount(target: str, flags: int = 0) -> None:

@@ -1,0 +1,212 @@
+"""One stage: from what is reused of it to its last layer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from pybuild.digest import Digest
+from pybuild.engine.context import SourceFiles
+from pybuild.engine.copy import copy_step
+from pybuild.engine.job import Job
+from pybuild.engine.live import LiveStage, materialize, restore
+from pybuild.engine.progress import Vertex
+from pybuild.engine.run import run_step, workdir_step
+from pybuild.engine.times import rfc3339
+from pybuild.engine.tools import Tools
+from pybuild.graph.cut import StageCut
+from pybuild.graph.plan import (
+    CopyAction,
+    FromContext,
+    FromStage,
+    ImageBase,
+    RunAction,
+    StageBase,
+    StagePlan,
+    Step,
+    WorkdirAction,
+)
+from pybuild.layers.pack import PackedLayer, pack
+from pybuild.ports import CacheEntry, ChainLayer
+from pybuild.request import StepReport
+from pybuild.tree.entry import Item
+from pybuild.tree.parents import with_parents
+
+OnLayer = Callable[[int, ChainLayer], None]
+"""Told of every layer of a stage's chain, in order, as soon as it is known; by stage index."""
+
+OnEntry = Callable[[Digest, CacheEntry, str], None]
+"""Told of every step that ran: its key, its entry and its title."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedStage:
+    """What a stage came to.
+
+    Attributes:
+        chain: Base first; empty for a stage that is not needed.
+        created: When each of its steps ran (RFC 3339).
+        reports: Its steps that ran or were reused.
+        live: Its tree, where others copy from it.
+        lock: Held by who makes sure that the tree is sound.
+    """
+
+    chain: tuple[ChainLayer, ...]
+    created: tuple[str, ...]
+    reports: tuple[StepReport, ...]
+    live: LiveStage | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def files(self, tools: Tools) -> SourceFiles:
+        """What others copy from it."""
+        if self.live is None:
+            raise AssertionError("a stage that is copied from keeps its tree")
+        with self.lock:
+            restore(self.live, tools)
+            return SourceFiles(self.live.index, self.live.tree.directory())
+
+
+class StageRun:
+    """Brings one stage as far as the build needs it; used by one thread."""
+
+    def __init__(
+        self,
+        job: Job,
+        stage: StagePlan,
+        finished: Mapping[int, FinishedStage],
+        cleanup: ExitStack,
+        *,
+        on_layer: OnLayer,
+        on_entry: OnEntry,
+    ) -> None:
+        self._job = job
+        self._tools = job.tools
+        self._stage = stage
+        self._cut = job.cuts[stage.index]
+        self._keys = job.keys[stage.index]
+        self._finished = finished
+        self._cleanup = cleanup
+        self._on_layer = on_layer
+        self._on_entry = on_entry
+        self._reports: list[StepReport] = []
+
+    def run(self) -> FinishedStage:
+        """Reuse what is reused, run what must run.
+
+        Raises:
+            PybuildError: A step failed, or something it needs could not be had.
+        """
+        created = self._reuse()
+        if not self._cut.needed:
+            return FinishedStage((), tuple(created), tuple(self._reports))
+        chain = self._start_chain()
+        for layer in chain:
+            self._on_layer(self._stage.index, layer)
+        remaining = self._stage.steps[self._cut.reused :]
+        if not remaining and not self._cut.read:
+            return FinishedStage(tuple(chain), tuple(created), tuple(self._reports))
+        live = self._open(chain, created)
+        for place, step in enumerate(remaining, self._cut.reused):
+            self._step(place, step, live)
+        kept = live if self._cut.read else None
+        return FinishedStage(tuple(chain), tuple(created), tuple(self._reports), kept)
+
+    def _reuse(self) -> list[str]:
+        cut = self._cut
+        count = cut.reused
+        if not cut.needed:
+            count = max(count, _leading_hits(self._keys, self._job.hits))
+        for place, step in enumerate(self._stage.steps[:count]):
+            self._tools.progress.cached(step.title)
+            layer = cut.chain[place - count].descriptor if cut.needed and cut.chain else None
+            self._reports.append(StepReport(step.title, cached=True, seconds=0.0, layer=layer))
+        return _reused_times(self._keys[:count], self._job, cut)
+
+    def _start_chain(self) -> list[ChainLayer]:
+        if self._cut.chain is not None:
+            return list(self._cut.chain)
+        match self._stage.base:
+            case StageBase(index):
+                return list(self._finished[index].chain)
+            case _:
+                raise AssertionError("only a stage on a stage waits for its base")
+
+    def _open(self, chain: list[ChainLayer], created: list[str]) -> LiveStage:
+        tree = self._tools.rootfs.stage(f"stage-{self._stage.index}")
+        self._cleanup.callback(tree.close)
+        live = LiveStage(chain, created, tree)
+        if chain:
+            base = self._stage.base
+            name = self._stage.name
+            if isinstance(base, ImageBase):
+                name = str(base.image.reference)
+            with self._tools.progress.vertex(f"[{self._stage.name}] unpack {name}"):
+                materialize(live, self._tools)
+        return live
+
+    def _step(self, place: int, step: Step, live: LiveStage) -> None:
+        began_s = self._tools.progress.now_s()
+        with self._tools.progress.vertex(step.title) as vertex:
+            restore(live, self._tools)
+            items = with_parents(self._items(step, live, vertex), live.index)
+            packed = self._pack(items)
+            live.add(packed)
+        created = rfc3339(self._job.inputs.times.now)
+        live.created.append(created)
+        self._on_layer(self._stage.index, live.chain[-1])
+        seconds = self._tools.progress.now_s() - began_s
+        report = StepReport(step.title, cached=False, seconds=seconds, layer=packed.descriptor)
+        self._reports.append(report)
+        entry = CacheEntry(self._base_digest(), tuple(live.chain), created)
+        self._on_entry(self._keys[place], entry, step.title)
+
+    def _items(self, step: Step, live: LiveStage, vertex: Vertex) -> tuple[Item, ...]:
+        match step.action:
+            case RunAction() as action:
+                return run_step(step, action, live, vertex, self._job)
+            case CopyAction() as action:
+                return copy_step(step, action, self._source(action), live, self._job)
+            case WorkdirAction() as action:
+                return workdir_step(step, action, live, self._job)
+            case _:
+                assert_never(step.action)
+
+    def _source(self, action: CopyAction) -> SourceFiles:
+        match action.source:
+            case FromContext():
+                return self._job.context
+            case FromStage(index):
+                return self._finished[index].files(self._tools)
+            case _:
+                assert_never(action.source)
+
+    def _pack(self, items: Sequence[Item]) -> PackedLayer:
+        inputs = self._job.inputs
+        return pack(
+            items,
+            self._tools.store,
+            compression=inputs.compression,
+            rewrite_to=inputs.times.rewrite_to,
+        )
+
+    def _base_digest(self) -> str:
+        base = self._stage.base
+        while isinstance(base, StageBase):
+            base = self._job.plan.stages[base.index].base
+        return base.image.digest if isinstance(base, ImageBase) else ""
+
+
+def _reused_times(keys: Sequence[Digest], job: Job, cut: StageCut) -> list[str]:
+    last = cut.entry.created if cut.entry else rfc3339(job.inputs.times.now)
+    return [job.hits[key].created if key in job.hits else last for key in keys]
+
+
+def _leading_hits(keys: Sequence[Digest], hits: Mapping[Digest, CacheEntry]) -> int:
+    """How many steps of a stage that is not needed are shown as cached."""
+    for place, key in enumerate(keys):
+        if key not in hits:
+            return place
+    return len(keys)

@@ -1,0 +1,222 @@
+"""Whole builds in a plain container: what callers mount, what bases bring, what a RUN does."""
+
+import io
+import subprocess
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from e2e import images, projects
+from tools.services.programs import program
+
+# As podman and Kubernetes' containerd start a container: CapEff 00000000800405fb.
+FEWER_RIGHTS = [f"--cap-drop={name}" for name in ("MKNOD", "NET_RAW", "AUDIT_WRITE")]
+SOCKET = Path("/var/run/docker.sock")
+
+
+@dataclass
+class Build:
+    """A build of a Dockerfile's text by the action image, and what it pushed."""
+
+    run_image: object
+    registry: object
+    directory: Path
+    reference: str
+
+    def __call__(self, text, *, mounts=None, read_only=False, script=None, **options):
+        text = text.replace("{library}", f"{self.registry.host}/library")
+        project = projects.project(self.directory, {"Dockerfile": text, "file": "context\n"})
+        arguments = ["build", "--push", "--tag", self.reference, "/workspace"]
+        if script:
+            line = f"pybuild {' '.join(arguments)}"
+            arguments = ["-ec", script.replace("BUILD", line)]
+            options["entrypoint"] = "/bin/sh"
+        where = "/workspace:ro" if read_only else "/workspace"
+        return self.run_image(arguments, mounts={project: where, **(mounts or {})}, **options)
+
+    def files(self):
+        """What the pushed image holds: bytes of files, targets of links, nothing else's."""
+        command = [program("crane"), "export", self.reference, "-"]
+        archive = subprocess.run(command, check=True, capture_output=True).stdout
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            return {
+                member.name: tar.extractfile(member).read() if member.isreg() else member.linkname
+                for member in tar
+            }
+
+    @property
+    def pushed(self):
+        return images.has_tag(self.reference)
+
+
+@pytest.fixture
+def build(run_image, open_registry, tmp_path, repository):
+    reference = f"{open_registry.host}/{repository}:v1"
+    return Build(run_image, open_registry, tmp_path / "project", reference)
+
+
+def succeeded(done):
+    assert done.returncode == 0, done.stderr
+    return done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("rights", [[], FEWER_RIGHTS], ids=["docker", "podman"])
+def test_three_stages_of_three_root_filesystems(build, rights):
+    text = """
+FROM {library}/debian:bookworm-slim AS first
+RUN dpkg -s dpkg > /from-debian && ! test -e /from-busybox
+FROM {library}/busybox:latest AS second
+RUN ! test -e /var/lib/dpkg && echo busybox > /from-busybox
+COPY --from=first /from-debian /
+FROM scratch
+COPY busybox /only/busybox
+COPY --from=second /from-busybox /from-debian /
+RUN ["/only/busybox", "cp", "/from-busybox", "/made-without-a-shell"]
+RUN ["/only/busybox", "test", "!", "-e", "/bin"]
+"""
+    succeeded(build(text, options=rights))
+    files = build.files()
+    assert files["made-without-a-shell"] == b"busybox\n"
+    assert b"Package: dpkg" in files["from-debian"]
+    assert {name.split("/")[0] for name in files} == {
+        "from-busybox", "from-debian", "made-without-a-shell", "only",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("read_only", [False, True], ids=["writable", "read-only"])
+def test_what_callers_mount_is_out_of_the_image_s_way(build, tmp_path, read_only):
+    account = projects.project(tmp_path / "account", {"token": "service-account-token"})
+    config = tmp_path / "config.json"
+    config.write_text("{}")
+    text = """
+FROM {library}/busybox:latest AS base
+RUN mkdir -p /kaniko /workspace /var/run /run && echo own > /kaniko/own && echo own > /workspace/own
+FROM base
+WORKDIR /workspace
+RUN test "$(cat own)" = own && ! test -e Dockerfile && pwd > /where
+COPY file .
+RUN cat file own > both && echo 1 > /var/run/pid && echo 2 > /run/other && ! test -S /var/run/docker.sock
+RUN ! test -e /var/run/secrets/kubernetes.io/serviceaccount/token && ! test -e /kaniko/.docker
+RUN echo kept > /tmp/kept && ! test -e /tmp/volume
+"""
+    volume = projects.project(tmp_path / "volume", {"volume": ""})
+    mounts = {
+        SOCKET: "/var/run/docker.sock",
+        account: "/var/run/secrets/kubernetes.io/serviceaccount:ro",
+        config: "/kaniko/.docker/config.json:ro",
+        volume: "/tmp",
+    }
+    succeeded(build(text, mounts=mounts, read_only=read_only))
+    files = build.files()
+    assert files["where"] == b"/workspace\n"
+    assert files["workspace/both"] == b"context\nown\n"
+    assert files["kaniko/own"] == b"own\n"
+    assert files["tmp/kept"] == b"kept\n"
+    assert b"1\n" in {files.get("var/run/pid"), files.get("run/pid")}
+    assert not {name for name in files if "token" in name or "docker.sock" in name}
+    assert not (volume / "kept").exists()
+
+
+def test_an_image_with_the_builder_s_prefix_can_be_copied_from(build):
+    text = """
+FROM scratch AS odd
+COPY busybox /pybuild/bin/tool
+FROM {library}/busybox:latest
+COPY --from=odd /pybuild/bin/tool /busybox
+RUN /busybox echo works > /out
+"""
+    succeeded(build(text))
+    assert build.files()["out"] == b"works\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (
+            'FROM scratch\nCOPY busybox /pybuild/bin/tool\nRUN ["/pybuild/bin/tool", "true"]\n',
+            "the image has a /pybuild",
+        ),
+        ("FROM {library}/busybox:latest\nWORKDIR /foreign/a\nRUN true\n", "/foreign"),
+        (
+            'FROM scratch\nCOPY busybox /tool\nCOPY busybox /etc\nRUN ["/tool", "true"]\n',
+            "/etc of the image is not a directory",
+        ),
+    ],
+    ids=["prefix", "mount", "file"],
+)
+def test_what_cannot_run_here_is_refused_and_named(build, text, line):
+    done = build(text, options=["--tmpfs", "/foreign"])
+    assert done.returncode == 7, done.stderr
+    assert line in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not build.pushed
+
+
+def test_twice_in_one_container_with_a_shell_before_and_after(build):
+    script = (
+        "ls -l /bin/sh > before; BUILD; ls -l /bin/sh | diff - before; BUILD; git --version;"
+        " test $(pwd) = /workspace; cat /etc/hosts > /dev/null; id -u"
+    )
+    text = "FROM {library}/busybox:latest\nRUN rm -r /home && echo x > /etc/x\n"
+    assert "git version" in succeeded(build(text, script=script))
+    assert build.files()["etc/x"] == b"x\n"
+
+
+def test_what_a_run_does_to_the_machine_is_as_if_it_had_not_happened(build):
+    text = """
+FROM {library}/busybox:latest
+RUN kill -9 -1; true
+RUN pkill -9 pybuild; pkill -9 python; killall -9 pybuild; true
+RUN echo 192.0.2.1 127.0.0.1 localhost > /etc/hosts; echo nameserver 192.0.2.1 > /etc/resolv.conf
+RUN ! grep -q 192.0.2.1 /etc/hosts /etc/resolv.conf
+RUN (setsid sh -c 'while :; do echo x >> /daemon; sleep 0.01; done' &) ; sleep 0.1
+RUN i=0; while [ $i -lt 500 ]; do sleep 8881 & i=$((i+1)); done; echo $i
+RUN ! ps | grep -v grep | grep -q 8881; mkdir /dev/shm/d; echo x > /dev/shm/d/f; touch /dev/made
+RUN test -z "$(ls /dev/shm)"; ! test -e /dev/made
+RUN echo 'hosts: nowhere' > /etc/nsswitch.conf; echo /no.so > /etc/ld.so.preload; \
+    mkdir -p /etc/ssl/certs /usr/lib/gconv; echo no > /etc/ssl/certs/ca-certificates.crt; \
+    echo no > /usr/lib/gconv/gconv-modules; echo no > /etc/ssl/openssl.cnf
+RUN echo end > /end
+"""
+    succeeded(build(text))
+    files = build.files()
+    assert files["end"] == b"end\n"
+    assert files["etc/ld.so.preload"] == b"/no.so\n"
+    assert "dev/made" not in files
+    assert "etc/hosts" not in files or b"192.0.2.1" not in files["etc/hosts"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "echo x >> /pybuild/lib/added.py",
+        "chmod a+w /pybuild/bin/busybox",
+        "find / -xdev -type f -exec rm -f {} + 2>/dev/null; true",
+        "rm -rf /pybuild 2>/dev/null; true",
+    ],
+)
+def test_a_run_that_changes_the_builder_fails_the_build_and_nothing_is_pushed(build, command):
+    done = build(f"FROM {{library}}/busybox:latest\nRUN {command}\nRUN echo after > /after\n")
+    assert done.returncode == 6, done.stderr
+    assert "the command changed the builder's own file /pybuild" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not build.pushed
+
+
+@pytest.mark.parametrize("init", [[], ["--init"]], ids=["plain", "init"])
+def test_the_builder_s_memory_and_environment_are_closed_to_a_run(build, init):
+    text = """
+FROM {library}/busybox:latest
+RUN for pid in /proc/[0-9]*; do \
+      case $pid in /proc/self|/proc/$$) continue;; esac; \
+      tr '\\0' '\\n' < $pid/environ; cat $pid/maps; ls $pid/fd; readlink $pid/cwd; \
+    done > /seen 2>/dev/null; true
+USER 33
+RUN for pid in /proc/[0-9]*; do tr '\\0' '\\n' < $pid/environ; done 2>/dev/null > /tmp/seen; true
+"""
+    succeeded(build(text, options=init, env={"TEST_SECRET": "hunter2-secret"}))
+    files = build.files()
+    assert b"hunter2-secret" not in files["seen"] + files["tmp/seen"]
+    assert b"/pybuild/" not in files["seen"]
