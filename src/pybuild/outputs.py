@@ -71,10 +71,10 @@ class Outputs:
         )
 
     def _local(self, destination: Path) -> None:
-        def warn(text: str) -> None:
-            self._tools.progress.warn("OutputFidelity", text)
+        export_local(self._tars(), destination, decode=whiteouts.decode, warn=self._warn)
 
-        export_local(self._tars(), destination, decode=whiteouts.decode, warn=warn)
+    def _warn(self, text: str) -> None:
+        self._tools.progress.warn("OutputFidelity", text)
 
     def _exported(self) -> ExportImage:
         image = self._image

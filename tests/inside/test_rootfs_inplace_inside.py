@@ -273,7 +273,7 @@ def test_a_change_to_the_builder_is_an_integrity_error(busybox, script, named):
 CLUMSY = [
     "echo x >> /pybuild/stages/other/etc/passwd",
     "find / -xdev -perm /6000 -exec chmod a-s {} + 2>/dev/null; true",
-    "find / -xdev -name passwd -exec rm {} + 2>/dev/null; true",
+    "find / -xdev -path '*/etc/passwd' -exec rm {} + 2>/dev/null; true",
     "rm -r /pybuild/stages/other/bin",
 ]
 
@@ -319,7 +319,9 @@ PATHS = {
 
 
 def test_a_working_directory_in_a_mount_is_refused_and_named(busybox):
-    with pytest.raises(errors.HostUnsupported, match="/foreign/a lies in the mount /foreign of this"):
+    with pytest.raises(
+        errors.HostUnsupported, match="/foreign/a lies in the mount /foreign of this"
+    ):
         sh(busybox, "true", cwd="/foreign/a")
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pybuild.archive.detect import is_archive
+from pybuild.engine.accounts import find_owner
 from pybuild.engine.context import SourceFiles
 from pybuild.engine.job import Job
 from pybuild.engine.live import LiveStage
-from pybuild.engine.run import read_text
 from pybuild.engine.tools import Inputs
 from pybuild.errors import DockerfileError, not_built_yet
 from pybuild.graph.plan import CopyAction, FromContext, Step
@@ -14,11 +14,7 @@ from pybuild.imagepath import ImagePath
 from pybuild.placement.place import Placed, place
 from pybuild.placement.select import select
 from pybuild.placement.spec import CopySpec, PlacementError, SourceMissing, parse_chmod
-from pybuild.tree.accounts import UnknownAccount, resolve_chown
 from pybuild.tree.entry import NS_PER_S, FileContent, Item, Kind
-
-_PASSWD = ImagePath(b"etc/passwd")
-_GROUP = ImagePath(b"etc/group")
 
 
 def copied_roots(
@@ -40,7 +36,7 @@ def copy_step(
     job: Job,
 ) -> tuple[Item, ...]:
     """Place the files in the stage's tree and give the layer's items."""
-    owner = _owner(step, action, stage, job)
+    owner = find_owner("--chown=", action.chown, step, stage, job) if action.chown else None
     try:
         spec = _spec(action, owner, job.inputs)
         if action.add:
@@ -71,27 +67,6 @@ def _spec(action: CopyAction, owner: tuple[int, int] | None, inputs: Inputs) -> 
         now_ns=inputs.times.now * NS_PER_S,
         mtime_limit_ns=None if limit is None else limit * NS_PER_S,
     )
-
-
-def _owner(step: Step, action: CopyAction, stage: LiveStage, job: Job) -> tuple[int, int] | None:
-    if not action.chown:
-        return None
-    numeric = action.chown.replace(":", "").isdecimal()
-    passwd, group = (
-        (None, None) if numeric else (read_text(stage, _PASSWD), read_text(stage, _GROUP))
-    )
-    try:
-        result = resolve_chown(action.chown, passwd, group)
-    except UnknownAccount as error:
-        raise DockerfileError(str(error), excerpt=job.excerpt(step)) from None
-    for name in result.unknown:
-        job.tools.progress.warn(
-            "UnknownChown",
-            f"--chown={action.chown}: the image's passwd or group file has no {name!r}, 0 is used",
-            job.inputs.dockerfile.file,
-            step.location.first_line,
-        )
-    return result.uid, result.gid
 
 
 def _refuse_archives(step: Step, spec: CopySpec, files: SourceFiles, inputs: Inputs) -> None:

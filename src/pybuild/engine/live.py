@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from pybuild.engine.tools import Tools
-from pybuild.layers.apply import apply_items, apply_layer
+from pybuild.layers.apply import apply_items, unpack_layer
 from pybuild.layers.pack import PackedLayer
 from pybuild.oci.manifest import Descriptor
 from pybuild.ports import ChainLayer, StageTree
@@ -26,12 +26,15 @@ class LiveStage:
         chain: Base first.
         created: When each of its steps ran (RFC 3339).
         index: What is in the tree.
+        unset_xattrs: Names whose extended attributes this place refused, which are therefore not
+            on disk but still the image's.
     """
 
     chain: list[ChainLayer]
     created: list[str]
     tree: StageTree
     index: TreeIndex = field(default_factory=TreeIndex)
+    unset_xattrs: set[bytes] = field(default_factory=set)
 
     def add(self, packed: PackedLayer) -> None:
         """Take a new layer into the chain and the index."""
@@ -53,6 +56,7 @@ def restore(stage: LiveStage, tools: Tools) -> None:
         )
         stage.tree.start_over()
         stage.index = TreeIndex()
+        stage.unset_xattrs.clear()
         materialize(stage, tools)
 
 
@@ -88,14 +92,15 @@ def blob_pieces(descriptor: Descriptor, tools: Tools) -> Iterator[bytes]:
 def _unpack(stage: LiveStage, layer: ChainLayer, future: Future[Descriptor], tools: Tools) -> None:
     descriptor = future.result()
     with stage.tree.layer() as directory:
-        entries = apply_layer(
+        unpack_layer(
             blob_pieces(descriptor, tools),
             directory,
             media_type=descriptor.media_type,
             diff_id=layer.diff_id,
             warn=lambda text: _warn(tools, text),
+            record=stage.index.update().add,
+            unset_xattrs=stage.unset_xattrs,
         )
-    stage.index.apply(entries)
 
 
 def _warn(tools: Tools, text: str) -> None:

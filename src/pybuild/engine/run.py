@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
+from pybuild.engine.accounts import find_account, find_owner
 from pybuild.engine.context import SourceFiles
 from pybuild.engine.job import Job
 from pybuild.engine.live import LiveStage
@@ -15,14 +15,9 @@ from pybuild.imagepath import ImagePath
 from pybuild.placement.directory import make_directory
 from pybuild.placement.spec import PlacementError
 from pybuild.ports import Process
-from pybuild.tree.accounts import Account, UnknownAccount, resolve_user
+from pybuild.tree.accounts import Account
 from pybuild.tree.change import changes
 from pybuild.tree.entry import NS_PER_S, Entry, FileContent, Item, Kind
-from pybuild.tree.links import LinkLoop, resolve
-
-_PASSWD = ImagePath(b"etc/passwd")
-_GROUP = ImagePath(b"etc/group")
-_LARGEST_ACCOUNT_FILE = 4 << 20  # bytes; a larger one is not an account file
 
 
 def run_step(
@@ -51,45 +46,18 @@ def run_step(
         (one for one in stage.tree.candidates() if not ignored.covers(one.path)),
         files.digest,
         clamp_s=job.inputs.times.rewrite_to,
+        unset_xattrs=stage.unset_xattrs,
     )
     return _items((*made, *changed), files)
 
 
 def workdir_step(step: Step, action: WorkdirAction, stage: LiveStage, job: Job) -> tuple[Item, ...]:
     """Make the directories of a WORKDIR that are not there."""
-    account = find_account(action.user, step, stage, job)
-    owner = (account.uid, account.gid)
+    owner = find_owner("USER ", action.user, step, stage, job) if action.user else (0, 0)
     entries = _missing_directories(action.path, owner, step, stage, job)
     items = tuple(Item(entry) for entry in entries)
     stage.place(items, job.tools)
     return items
-
-
-def find_account(user: str, step: Step, stage: LiveStage, job: Job) -> Account:
-    """The user of a step, from the image's own files."""
-    try:
-        return resolve_user(user, read_text(stage, _PASSWD), read_text(stage, _GROUP))
-    except UnknownAccount as error:
-        raise DockerfileError(
-            str(error),
-            hint="create the user in an earlier RUN, or use its number",
-            excerpt=job.excerpt(step),
-        ) from None
-
-
-def read_text(stage: LiveStage, path: ImagePath) -> str | None:
-    """A small file of the stage's tree, links followed inside it; None where there is none."""
-    try:
-        found = resolve(stage.index, path)
-    except LinkLoop:
-        return None
-    entry = stage.index.get(found.relative)
-    if entry is None or entry.kind is not Kind.FILE or entry.size > _LARGEST_ACCOUNT_FILE:
-        return None
-    place = stage.tree.directory() / os.fsdecode(found.relative)
-    fd = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    with os.fdopen(fd, "rb") as file:
-        return file.read().decode(errors="replace")
 
 
 def _environment(action: RunAction, account: Account) -> tuple[tuple[str, str], ...]:

@@ -13,7 +13,7 @@ from pybuild.tree.change import hard_link
 from pybuild.tree.entry import Entry, Kind, Tree
 from pybuild.tree.walk import join
 
-_PERMISSIONS = 0o777
+_PARENT_PERMISSIONS = 0o755  # BuildKit makes parents by mkdir, under umask 022
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class _Copy:
         self._files: dict[bytes, tuple[int, int]] = {}  # path → number of the source, file_id
         self._sources = 0
         uid, gid = spec.owner or (0, 0)
-        mode = NEW_DIRECTORY_MODE if spec.chmod is None else spec.chmod & _PERMISSIONS
+        mode = NEW_DIRECTORY_MODE if spec.chmod is None else spec.chmod & _PARENT_PERMISSIONS
         self._new = Entry(b"", Kind.DIRECTORY, mode, uid, gid, spec.time(spec.now_ns))
 
     def add(self, selected: Selected) -> None:

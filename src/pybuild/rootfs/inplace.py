@@ -138,7 +138,7 @@ class InplaceRootfs:
         The prefix's own ctime moves when a directory in it that may be written is copied up, so
         owner and mode stand for it; its names are compared like all others.
         """
-        seen = snapshot.take(self.layout.home, self._own_written)
+        seen = snapshot.take(self.layout.home, self._own_written, self._own)
         status = os.lstat(self.layout.home)
         seen[b""][b""] = hash((status.st_mode, status.st_uid, status.st_gid))
         return seen
@@ -235,14 +235,16 @@ class InplaceTree:
 
     def changes_since_look(self) -> list[bytes]:
         """Paths that are not as they were at the last look."""
-        return sorted(snapshot.changed(self._seen or {}, snapshot.take(self.place)))
+        now = snapshot.take(self.place, known=self._seen)
+        return sorted(snapshot.changed(self._seen or {}, now))
 
     def start_over(self) -> None:
         """Be empty, in another directory: deleting during a build is slow."""
-        base = os.path.dirname(self.place)
         self._lives += 1
         with self._rootfs.gate.writing():
-            self.place = os.path.join(base, os.fsencode(f"{self.name}.{self._lives}"))
+            self.place = os.path.join(
+                self._rootfs.layout.stages, os.fsencode(f"{self.name}.{self._lives}")
+            )
             os.mkdir(self.place, 0o755)
             os.chmod(self.place, 0o755)  # noqa: S103 - an image's root is 0755, whatever our umask
             self._seen, self._changed, self.damaged = None, [], False
@@ -307,7 +309,7 @@ class InplaceTree:
 
     def _look_for_changes(self, untouched: set[bytes], merged: list[bytes]) -> None:
         """Compare with the last look; a rename into the root and back moves a ctime too."""
-        now = snapshot.take(self.place)
+        now = snapshot.take(self.place, known=self._seen)
         found = set(snapshot.changed(self._seen or {}, now)) - untouched
         self._changed = sorted(found | set(merged))
         self._seen = now

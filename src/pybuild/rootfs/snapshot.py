@@ -1,4 +1,4 @@
-# ruff: noqa: PTH118 - paths in images are bytes, which pathlib does not take
+# ruff: noqa: PTH118, PTH208 - paths in images are bytes, which pathlib does not take
 """What changed in a tree on disk: inode change times before and after, compared as they are.
 
 A ctime cannot be set back by a RUN. It is compared with ``!=``, since a clock can be, and together
@@ -16,6 +16,7 @@ Snapshot = dict[bytes, dict[bytes, int]]
 """By directory, the key of each name in it; the root's own key is ``[b""][b""]``."""
 
 _LONGEST_TICK_S = 1.0
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def key_of(status: os.stat_result) -> int:
@@ -23,23 +24,39 @@ def key_of(status: os.stat_result) -> int:
     return status.st_ctime_ns << 64 | status.st_ino
 
 
-def take(root: bytes, skip: Collection[bytes] = ()) -> Snapshot:
-    """Walk a tree, on its own filesystem only, without the paths in skip and what is below them."""
-    root_status = os.lstat(root)
+def take(root: bytes, skip: Collection[bytes] = (), known: Snapshot | None = None) -> Snapshot:
+    """Walk a tree, on its own filesystem only, without the paths in skip and what is below them.
+
+    Args:
+        root: The tree.
+        skip: Paths relative to it.
+        known: An earlier snapshot. A directory whose own change time is the same has the same
+            names: they are looked at without being listed, which saves a third.
+    """
+    known = known or {}
+    status = os.lstat(root)
+    device = status.st_dev
     snapshot: Snapshot = {}
-    waiting = [b""]
+    waiting = [(b"", False)]
     while waiting:
-        path = waiting.pop()
-        keys: dict[bytes, int] = {} if path else {b"": key_of(root_status)}
-        with os.scandir(os.path.join(root, path)) as names:
-            for entry in names:
-                here = path + b"/" + entry.name if path else entry.name
-                if here in skip:
+        path, is_known = waiting.pop()
+        before = known.get(path, {})
+        keys: dict[bytes, int] = {} if path else {b"": key_of(status)}
+        prefix = path + b"/" if path else b""
+
+        place = os.path.join(root, path)
+        descriptor = os.open(place, _DIRECTORY)
+        try:
+            for name in before if is_known else os.listdir(place):
+                if skip and prefix + name in skip:
                     continue
-                status = entry.stat(follow_symlinks=False)
-                keys[entry.name] = key_of(status)
-                if stat.S_ISDIR(status.st_mode) and status.st_dev == root_status.st_dev:
-                    waiting.append(here)
+                found = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+                keys[name] = key = found.st_ctime_ns << 64 | found.st_ino  # key_of, without a call
+                if stat.S_ISDIR(found.st_mode) and found.st_dev == device:
+                    here = prefix + name
+                    waiting.append((here, before.get(name) == key and here in known))
+        finally:
+            os.close(descriptor)
         snapshot[path] = keys
     return snapshot
 

@@ -1,4 +1,4 @@
-# ruff: noqa: PTH103, PTH104, PTH106, PTH114, PTH115, PTH118, PTH211, PTH119, PTH120 - paths in images are bytes, which pathlib does not take
+# ruff: noqa: PTH103, PTH104, PTH106, PTH112, PTH114, PTH115, PTH118, PTH211, PTH119, PTH120 - paths in images are bytes, which pathlib does not take
 """Trees take turns in the root: ours goes aside, a stage's comes in, and back again."""
 
 from __future__ import annotations
@@ -49,12 +49,14 @@ def active(layout: Layout, tree: bytes, mount_points: MountPoints) -> Iterator[a
 def _set_aside(layout: Layout, ours: activation.Merge, pins: frozenset[bytes]) -> Iterator[None]:
     os.makedirs(layout.aside, exist_ok=True)
     links: dict[bytes, bytes] = {}
+    times: dict[bytes, tuple[int, int]] = {}
     try:
         activation.move(ours, layout.root, layout.aside)
-        links = _links(layout.aside, ours)
+        links, times = _links(layout.aside, ours), _times(layout.aside)
         yield
     finally:
         _restore_links(layout.aside, links)
+        _restore_times(times)
         back = activation.plan(activation.lister(layout.aside), pins)
         activation.move(back, layout.aside, layout.root)
         for path in reversed(back.all_merges()):
@@ -76,6 +78,20 @@ def _restore_links(aside: bytes, links: dict[bytes, bytes]) -> None:
                 os.rename(path, path + b".changed")
             os.makedirs(os.path.dirname(path), exist_ok=True)
             os.symlink(target, path)
+
+
+def _times(aside: bytes) -> dict[bytes, tuple[int, int]]:
+    seen = {}
+    for directory, _, _ in os.walk(aside):
+        status = os.lstat(directory)
+        seen[directory] = (status.st_atime_ns, status.st_mtime_ns)
+    return seen
+
+
+def _restore_times(times: dict[bytes, tuple[int, int]]) -> None:
+    for directory, both in times.items():
+        if os.path.isdir(directory):
+            os.utime(directory, ns=both)
 
 
 def _park(layout: Layout, tree: bytes, before: dict[int, bytes], after: dict[int, bytes]) -> None:

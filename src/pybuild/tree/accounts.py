@@ -76,7 +76,8 @@ def resolve_user(spec: str, passwd: str | None, group: str | None) -> Account:
     ``user[:group]``, each a name or a number, as BuildKit's ``executor/oci/user.go`` and runc's
     ``GetExecUser`` read it: two numbers need no file; a number alone takes its group and its
     supplementary groups from passwd and group where it has an entry, else group 0; an explicit
-    group means no supplementary ones; ``root`` is 0 also without files. Nobody is root.
+    group means no further ones; ``root`` is 0 also without files. Nobody is root. The group itself
+    is the first of the supplementary ones, as containerd gives it to a process.
 
     Args:
         spec: As in the image's configuration; may be empty.
@@ -92,9 +93,10 @@ def resolve_user(spec: str, passwd: str | None, group: str | None) -> Account:
 
     uid, gid, name, home = _find_user(user_text or "root", users)
     if group_text:
-        return Account(uid, _find_group(group_text, groups), (), home)
-    supplementary = tuple(g.gid for g in groups if name and name in g.members)
-    return Account(uid, gid, supplementary, home)
+        explicit = _find_group(group_text, groups)
+        return Account(uid, explicit, (explicit,), home)
+    further = (g.gid for g in groups if name and name in g.members and g.gid != gid)
+    return Account(uid, gid, (gid, *further), home)
 
 
 def resolve_chown(spec: str, passwd: str | None, group: str | None) -> ChownResult:

@@ -69,5 +69,7 @@ def test_attributes_are_sorted_and_never_overlay_s_books(root):
 
 
 def test_an_upper_directory_gives_every_name_in_it_with_the_root(root):
-    names = {it.path for it in upper.candidates(root, lambda: nullcontext(root), upper.TRUSTED_OPAQUE)}
+    names = {
+        it.path for it in upper.candidates(root, lambda: nullcontext(root), upper.TRUSTED_OPAQUE)
+    }
     assert names == {b"", b"directory", b"directory/second", b"file", b"link", b"fifo"}

@@ -1,4 +1,5 @@
 import os
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -62,3 +63,36 @@ def test_a_change_right_after_a_snapshot_is_seen_every_time(tree):
     for number in range(50):
         rewrite = partial(Path.write_text, tree / "c/one", str(number))
         assert b"c/one" in changes_after(tree, lambda _, rewrite=rewrite: rewrite())
+
+
+def shapes(root):
+    """Ways to change a tree, each of which a walk with known names must see."""
+    return {
+        "write": lambda: (root / "a/b/file").write_text("new"),
+        "chmod": lambda: (root / "a/b/file").chmod(0o600),
+        "new": lambda: (root / "a/b/new").touch(),
+        "gone": lambda: (root / "a/b/file").unlink(),
+        "moved": lambda: (root / "a/b").rename(root / "moved"),
+        "replaced": lambda: ((root / "a/b/file").unlink(), (root / "a/b/file").mkdir()),
+        "new directory": lambda: (root / "a/new/deep").mkdir(parents=True),
+        "directory for a file": lambda: (
+            shutil.rmtree(root / "a/b"),
+            (root / "a/b").write_text("x"),
+        ),
+    }
+
+
+@pytest.mark.parametrize("change", shapes(Path()))
+def test_a_walk_with_known_names_sees_what_a_full_one_sees(tmp_path, change):
+    (tmp_path / "a/b").mkdir(parents=True)
+    (tmp_path / "a/b/file").write_text("old")
+    (tmp_path / "c").mkdir()
+    root = os.fsencode(tmp_path)
+    before = snapshot.take(root)
+    assert snapshot.take(root, known=before) == before
+    snapshot.wait_for_tick(os.fsencode(tmp_path / "c/tick"))
+    before = snapshot.take(root, known=before)
+    shapes(tmp_path)[change]()
+    after = snapshot.take(root, known=before)
+    assert after == snapshot.take(root)
+    assert after != before

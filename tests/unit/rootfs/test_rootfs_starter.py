@@ -115,7 +115,9 @@ def test_stopping_ends_what_runs_on_another_thread_and_refuses_more():
 
     def one():
         try:
-            started.run(RunSpec(["sh", "-c", "echo go; sleep 1000"], ENV, "/"), lambda _: began.set())
+            started.run(
+                RunSpec(["sh", "-c", "echo go; sleep 1000"], ENV, "/"), lambda _: began.set()
+            )
         except StepFailed as error:
             statuses.append(error.status)
 

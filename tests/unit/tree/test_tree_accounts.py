@@ -38,20 +38,20 @@ bad:x:ten:app
 @pytest.mark.parametrize(
     ("spec", "account"),
     [
-        ("", Account(0, 0, (10,), "/root")),
-        ("root", Account(0, 0, (10,), "/root")),
-        ("0", Account(0, 0, (10,), "/root")),
-        ("app", Account(1000, 1001, (10, 999), "/home/app")),
-        ("1000", Account(1000, 1001, (10, 999), "/home/app")),
-        ("1000:1000", Account(1000, 1000, (), "/home/app")),
-        ("app:wheel", Account(1000, 10, (), "/home/app")),
-        ("app:5", Account(1000, 5, (), "/home/app")),
-        ("app:", Account(1000, 1001, (10, 999), "/home/app")),
-        ("1234", Account(1234, 0, (), "/")),
-        ("1234:wheel", Account(1234, 10, (), "/")),
-        ("short", Account(7, 8, (), "/")),
-        ("homeless", Account(9, 9, (), "/")),
-        ("root:root", Account(0, 0, (), "/root")),
+        ("", Account(0, 0, (0, 10), "/root")),
+        ("root", Account(0, 0, (0, 10), "/root")),
+        ("0", Account(0, 0, (0, 10), "/root")),
+        ("app", Account(1000, 1001, (1001, 10, 999), "/home/app")),
+        ("1000", Account(1000, 1001, (1001, 10, 999), "/home/app")),
+        ("1000:1000", Account(1000, 1000, (1000,), "/home/app")),
+        ("app:wheel", Account(1000, 10, (10,), "/home/app")),
+        ("app:5", Account(1000, 5, (5,), "/home/app")),
+        ("app:", Account(1000, 1001, (1001, 10, 999), "/home/app")),
+        ("1234", Account(1234, 0, (0,), "/")),
+        ("1234:wheel", Account(1234, 10, (10,), "/")),
+        ("short", Account(7, 8, (8,), "/")),
+        ("homeless", Account(9, 9, (9,), "/")),
+        ("root:root", Account(0, 0, (0,), "/root")),
     ],
 )
 def test_a_user_is_found_in_the_images_files(spec, account):
@@ -61,11 +61,11 @@ def test_a_user_is_found_in_the_images_files(spec, account):
 @pytest.mark.parametrize(
     ("spec", "account"),
     [
-        ("", Account(0, 0, (), "/")),
-        ("root", Account(0, 0, (), "/")),
-        ("65532:65532", Account(65532, 65532, (), "/")),
-        ("65532", Account(65532, 0, (), "/")),
-        ("65532:root", Account(65532, 0, (), "/")),
+        ("", Account(0, 0, (0,), "/")),
+        ("root", Account(0, 0, (0,), "/")),
+        ("65532:65532", Account(65532, 65532, (65532,), "/")),
+        ("65532", Account(65532, 0, (0,), "/")),
+        ("65532:root", Account(65532, 0, (0,), "/")),
     ],
 )
 def test_root_and_numbers_need_no_files(spec, account):

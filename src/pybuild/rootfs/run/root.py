@@ -48,14 +48,14 @@ def mount_proc(target: str, *, fresh: bool) -> None:
     """A ``/proc`` that shows this PID namespace; where it is refused, the machine's."""
     flags = MS_NOSUID | MS_NODEV | MS_NOEXEC
     try:
-        if not fresh:
-            raise PermissionError
-        syscalls.mount("proc", target, "proc", flags)
+        if fresh:
+            syscalls.mount("proc", target, "proc", flags)
     except PermissionError:
         # A container runtime has covered parts of the machine's: the kernel gives a user
         # namespace none that would show them (mount_namespaces(7), "mount points become locked").
+        fresh = False
+    if not fresh:
         _bind("/proc", target)
-        return
     for name in _READ_ONLY:
         path = f"{target}/{name}"
         with contextlib.suppress(FileNotFoundError):

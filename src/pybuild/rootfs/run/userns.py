@@ -1,4 +1,3 @@
-
 """Enter a user namespace in which this process has every capability."""
 
 from __future__ import annotations
