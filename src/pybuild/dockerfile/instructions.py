@@ -8,14 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True)
-class Location:
-    """Lines of a Dockerfile, counted from 1, both included."""
-
-    file: str
-    first_line: int
-    last_line: int
+from pybuild.dockerfile.location import Location, excerpt
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,11 +274,4 @@ class Dockerfile:
 
     def excerpt(self, location: Location) -> str:
         """The lines of a location with ``>>>`` before them, and two of context."""
-        first = max(1, location.first_line - 2)
-        last = min(len(self.lines), location.last_line + 2)
-        rule = "-" * 20
-        rows = []
-        for number in range(first, last + 1):
-            mark = ">>>" if location.first_line <= number <= location.last_line else "   "
-            rows.append(f"{number:4} | {mark} {self.lines[number - 1]}".rstrip())
-        return "\n".join([f"{location.file}:{location.first_line}", rule, *rows, rule])
+        return excerpt(self.lines, location)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pybuild.dockerfile.instructions import Location
+from pybuild.dockerfile.location import Location, excerpt
 from pybuild.errors import DockerfileError
 
 # BuildKit reads lines with bufio.Scanner: MaxScanTokenSize - 1.
@@ -14,7 +13,6 @@ MAX_LINE_BYTES = 65535
 
 _BYTE_ORDER_MARK = "\ufeff"
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
-_CONTEXT_LINES = 2
 
 
 class Problem(ValueError):  # noqa: N818 - a fact about an instruction, not yet an error with a place
@@ -50,11 +48,14 @@ class Source:
         r"""Split text at ``\n``; a byte order mark and ``\r`` at a line's end are dropped.
 
         Raises:
-            DockerfileError: a line is longer than BuildKit reads.
+            DockerfileError: a line is longer than BuildKit reads, or holds a NUL.
         """
         raw = tuple(_LINE.findall(text.removeprefix(_BYTE_ORDER_MARK)))
         source = cls(file, raw, tuple(line.rstrip("\r\n") for line in raw))
         for number, line in enumerate(source.lines, start=1):
+            if "\0" in line:
+                problem = Problem("a NUL character is not allowed in a Dockerfile")
+                raise source.error(problem, source.location(number))
             if len(line.encode(errors="surrogatepass")) > MAX_LINE_BYTES:
                 problem = Problem(
                     f"dockerfile line greater than max allowed size of {MAX_LINE_BYTES}"
@@ -73,18 +74,6 @@ class Source:
             hint=problem.hint,
             excerpt=excerpt(self.lines, location),
         )
-
-
-def excerpt(lines: Sequence[str], location: Location) -> str:
-    """The lines of a location with ``>>>`` before them, and two of context, as in BuildKit."""
-    first = max(1, location.first_line - _CONTEXT_LINES)
-    last = min(len(lines), location.last_line + _CONTEXT_LINES)
-    rule = "-" * 20
-    rows = []
-    for number in range(first, last + 1):
-        mark = ">>>" if location.first_line <= number <= location.last_line else "   "
-        rows.append(f"{number:4} | {mark} {lines[number - 1]}".rstrip())
-    return "\n".join([f"{location.file}:{location.first_line}", rule, *rows, rule])
 
 
 def _one_line(message: str) -> str:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from pybuild.dockerfile.flags import split_flags
 from pybuild.dockerfile.heredocs import take_heredocs
-from pybuild.dockerfile.instructions import Heredoc, Location
+from pybuild.dockerfile.instructions import Heredoc
 from pybuild.dockerfile.lines import LineReader, LogicalLine
+from pybuild.dockerfile.location import Location
 from pybuild.dockerfile.source import Problem, Source
 from pybuild.dockerfile.words import BLANKS, SPACE, json_array
 

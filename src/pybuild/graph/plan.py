@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pybuild.dockerfile.instructions import Location
+from pybuild.dockerfile.location import Location
 from pybuild.events import BuildWarning
 from pybuild.oci.config import History, RunConfig
 from pybuild.ports import ResolvedImage

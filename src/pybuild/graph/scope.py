@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pybuild.dockerfile.expand import ExpansionError, expand
-from pybuild.dockerfile.instructions import Dockerfile, Location
+from pybuild.dockerfile.instructions import Dockerfile
+from pybuild.dockerfile.location import Location
 from pybuild.errors import DockerfileError, not_built_yet
 from pybuild.oci.platform import Platform
 

@@ -6,7 +6,8 @@ import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pybuild.dockerfile.instructions import Copy, Dockerfile, Location, Stage
+from pybuild.dockerfile.instructions import Copy, Dockerfile, Stage
+from pybuild.dockerfile.location import Location
 from pybuild.errors import DockerfileError, UsageError
 from pybuild.graph.scope import Scope, expanded, missing, problem
 from pybuild.oci.reference import Reference

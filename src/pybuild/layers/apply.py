@@ -17,17 +17,6 @@ from pybuild.layers.pipeline import Prefetch, Worker
 from pybuild.oci import media
 from pybuild.tree.entry import Entry, Item, Kind
 
-# How they are compressed is taken from the bytes: registries are known to mislabel layers.
-_LAYERS = frozenset(
-    {
-        media.OCI_LAYER,
-        media.OCI_LAYER_GZIP,
-        media.OCI_LAYER_ZSTD,
-        media.DOCKER_LAYER,
-        media.DOCKER_LAYER_GZIP,
-    }
-)
-
 
 def apply_layer(
     chunks: Iterator[bytes],
@@ -78,7 +67,8 @@ def unpack_layer(
             holds a part of it.
         StateError: The disk is full or refuses.
     """
-    if media_type not in _LAYERS:
+    # How it is compressed is taken from the bytes: registries are known to mislabel layers.
+    if media_type not in media.LAYERS:
         raise IntegrityError(f"{media_type!r} is not the media type of a layer that can be read")
     digest = hashlib.sha256()
     try:

@@ -57,13 +57,11 @@ class Layout:
     def pins(self, mount_points: dict[int, bytes]) -> frozenset[bytes]:
         """What stays where it is, relative to the root; mounts below other pins left out."""
         fixed = self.never_moved
-        pins = set(fixed)
-        for point in mount_points.values():
-            path = os.path.relpath(point, self.root)
-            below_fixed = any(path.startswith(pin + b"/") for pin in fixed)
-            if path != b"." and not path.startswith(b"../") and not below_fixed:
-                pins.add(path)
-        return frozenset(pins)
+        above = self.root.rstrip(b"/") + b"/"
+        inside = {
+            point.removeprefix(above) for point in mount_points.values() if point.startswith(above)
+        }
+        return fixed | {path for path in inside if path and path.split(b"/", 1)[0] not in fixed}
 
     def written(self, state_dir: bytes) -> frozenset[bytes]:
         """Paths relative to the prefix that may change while a RUN runs."""

@@ -2,9 +2,8 @@
 
 import pytest
 
-from pybuild.dockerfile.instructions import Location
+from pybuild.dockerfile.location import Location
 from pybuild.dockerfile.parser import parse, parse_trigger
-from pybuild.dockerfile.source import excerpt
 from pybuild.errors import DockerfileError
 
 NO_DESTINATION = (
@@ -142,8 +141,32 @@ def test_a_trigger_is_one_instruction_and_no_from(text):
         parse_trigger(text, file="base")
 
 
-@pytest.mark.parametrize(("first", "last"), [(1, 1), (2, 3), (5, 6), (6, 6)])
-def test_an_excerpt_is_the_one_a_parsed_dockerfile_shows(first, last):
+@pytest.mark.parametrize(
+    ("first", "last", "shown"),
+    [
+        (1, 1, ["   1 | >>> FROM a", "   2 |     RUN 1", "   3 |"]),
+        (
+            2,
+            3,
+            [
+                "   1 |     FROM a",
+                "   2 | >>> RUN 1",
+                "   3 | >>>",
+                "   4 |     RUN 3",
+                "   5 |     RUN 4",
+            ],
+        ),
+        (6, 6, ["   4 |     RUN 3", "   5 |     RUN 4", "   6 | >>> RUN 5"]),
+    ],
+)
+def test_an_excerpt_marks_its_lines_and_shows_two_around_them(first, last, shown):
     dockerfile = parse("FROM a\nRUN 1\n\nRUN 3\nRUN 4\nRUN 5", file="f")
-    location = Location("f", first, last)
-    assert excerpt(dockerfile.lines, location) == dockerfile.excerpt(location)
+    rule = "-" * 20
+    expected = "\n".join([f"f:{first}", rule, *shown, rule])
+    assert dockerfile.excerpt(Location("f", first, last)) == expected
+
+
+def test_a_nul_character_is_refused():
+    with pytest.raises(DockerfileError, match="NUL character") as caught:
+        parse("FROM a\nRUN echo a\0b\n", file="f")
+    assert ">>>" in caught.value.excerpt

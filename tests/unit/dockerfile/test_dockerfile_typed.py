@@ -14,7 +14,6 @@ from pybuild.dockerfile.instructions import (
     HealthCheck,
     Instruction,
     Label,
-    Location,
     Maintainer,
     OnBuild,
     Run,
@@ -24,6 +23,7 @@ from pybuild.dockerfile.instructions import (
     Volume,
     Workdir,
 )
+from pybuild.dockerfile.location import Location
 from pybuild.dockerfile.parser import parse, parse_trigger
 
 HERE = Location("Dockerfile", 2, 2)

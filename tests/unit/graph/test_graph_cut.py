@@ -3,7 +3,7 @@
 import pytest
 
 from pybuild.digest import sha256_of
-from pybuild.dockerfile.instructions import Location
+from pybuild.dockerfile.location import Location
 from pybuild.graph.cut import cut
 from pybuild.graph.plan import (
     CopyAction,
