@@ -11,7 +11,9 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from e2e.access_log import AccessLog
+from tools import self_build
 from tools.git_server import GitServer
+from tools.self_build import SelfBuilt
 from tools.services import __main__ as services
 from tools.services import action_image, daemon, registries
 
@@ -28,6 +30,13 @@ def machine_ready() -> None:
 def image() -> str:
     """The name of the action image, built from this checkout, in the daemon."""
     return action_image.NAME
+
+
+@pytest.fixture(scope="session")
+def self_built(tmp_path_factory) -> Iterator[SelfBuilt]:
+    """The action image as the action image built it, pushed and pulled."""
+    with self_build.build(tmp_path_factory.mktemp("self-build")) as built:
+        yield built
 
 
 @pytest.fixture
@@ -53,13 +62,14 @@ def repository(request) -> str:
 def run_image(image) -> RunImage:
     """Run the action image as a CI runner does: a plain container with default rights.
 
-    ``mounts`` maps paths of this machine to ``TARGET`` or ``TARGET:ro``. The other arguments
-    are ``docker run``'s.
+    ``built`` names another image to run. ``mounts`` maps paths of this machine to ``TARGET`` or
+    ``TARGET:ro``. The other arguments are ``docker run``'s.
     """
 
     def run(
         arguments: Sequence[str] = (),
         *,
+        built: str = image,
         mounts: Mapping[Path, str] | None = None,
         env: Mapping[str, str] | None = None,
         stdin: str | None = None,
@@ -77,7 +87,7 @@ def run_image(image) -> RunImage:
         for name in env or {}:
             command += ["--env", name]  # by name, as runners do: a value stays out of argv
         return subprocess.run(
-            [*command, image, *arguments],
+            [*command, built, *arguments],
             env={**os.environ, **(env or {})},
             check=False,
             input=stdin,

@@ -29,6 +29,19 @@ MOUNT_TARGETS = (
 )
 
 
+@pytest.fixture(scope="module", params=["docker", "itself"])
+def built(request, image):
+    """The image as docker builds it, and as the image itself does."""
+    if request.param == "docker":
+        return image
+    return request.getfixturevalue("self_built").reference
+
+
+@pytest.fixture
+def run_image(run_image, built):
+    return functools.partial(run_image, built=built)
+
+
 def run_python(run_image, code, **options):
     return run_image(["-I", "-c", code], entrypoint=INTERPRETER, **options)
 
@@ -51,9 +64,9 @@ def test_kanikos_path_runs_the_program(run_image):
     assert done.stdout
 
 
-def test_nothing_is_written_when_the_program_starts(image):
+def test_nothing_is_written_when_the_program_starts(built):
     docker = functools.partial(subprocess.run, check=True, capture_output=True, text=True)
-    container = docker(["/usr/bin/docker", "create", "--network", "host", image, "version"])
+    container = docker(["/usr/bin/docker", "create", "--network", "host", built, "version"])
     name = container.stdout.strip()
     try:
         docker(["/usr/bin/docker", "start", "--attach", name])

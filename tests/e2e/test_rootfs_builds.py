@@ -158,7 +158,7 @@ def test_what_cannot_run_here_is_refused_and_named(build, text, line):
 def test_twice_in_one_container_with_a_shell_before_and_after(build):
     script = (
         "ls -l /bin/sh > before; BUILD; ls -l /bin/sh | diff - before; BUILD; git --version;"
-        " test $(pwd) = /workspace; cat /etc/hosts > /dev/null; id -u"
+        " test "$(cat file)" = context; cat /etc/hosts > /dev/null; id -u"
     )
     text = "FROM {library}/busybox:latest\nRUN mkdir /own && echo x > /etc/x\n"
     assert "git version" in succeeded(build(text, script=script))

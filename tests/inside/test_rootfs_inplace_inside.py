@@ -17,6 +17,10 @@ from pybuild.rootfs.open import open_rootfs
 
 BASES = Path("/pybuild/own/bases")
 STATE = Path("/pybuild/state")
+NOT_NEEDED = (
+    "usr/share/zoneinfo", "usr/share/perl", "usr/share/bash", "usr/share/i18n",
+    "usr/lib/x86_64-linux-gnu/perl", "usr/lib/x86_64-linux-gnu/gconv", "var/lib/dpkg/info",
+)  # fmt: skip
 ENV = (("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), ("HOME", "/root"))
 
 
@@ -56,7 +60,8 @@ def rootfs(seen):
 def unpacked(tree, name):
     with tree.layer() as root, tarfile.open(BASES / f"{name}.tar") as archive:
         archive.extraction_filter = staticmethod(lambda member, _path: member)
-        archive.extractall(root, numeric_owner=True)
+        members = [it for it in archive if not it.name.startswith(NOT_NEEDED)]
+        archive.extractall(root, members, numeric_owner=True)
         for path in ("etc/hosts", "etc/hostname", "etc/resolv.conf", ".dockerenv"):
             (root / path).unlink(missing_ok=True)
     return tree

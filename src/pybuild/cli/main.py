@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import sys
 import traceback
@@ -38,7 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; the exit code is the answer."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _terminate)
-    return run(Invocation.of_this_process(argv))
+    status = run(Invocation.of_this_process(argv))
+    if status == Terminated.exit_code:
+        # The trees are gone and the root is restored; no upload's thread is waited for.
+        os._exit(status)
+    return status
 
 
 def run(invocation: Invocation) -> int:

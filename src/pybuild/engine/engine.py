@@ -13,6 +13,7 @@ from pybuild.engine.copy import copied_roots
 from pybuild.engine.job import Job
 from pybuild.engine.stage import FinishedStage, OnLayer, StageRun
 from pybuild.engine.tools import Inputs
+from pybuild.errors import Terminated
 from pybuild.graph.plan import CopyAction, FromContext, Plan, StageBase, StagePlan
 from pybuild.ports import CacheEntry, ChainLayer
 from pybuild.request import StepReport
@@ -62,7 +63,6 @@ def execute(job: Job, jobs: int, on_layer: OnLayer) -> Executed:
     """
     with ExitStack() as cleanup:
         savers = ThreadPoolExecutor(1, thread_name_prefix="cache")
-        cleanup.callback(savers.shutdown, wait=True)
         workers = ThreadPoolExecutor(jobs, thread_name_prefix="stage")
         cleanup.callback(workers.shutdown, wait=True, cancel_futures=True)
         execution = _Execution(job, on_layer, cleanup, savers)
@@ -70,9 +70,15 @@ def execute(job: Job, jobs: int, on_layer: OnLayer) -> Executed:
             finished = execution.run(workers)
             for saved in execution.saving:
                 saved.result()
-        except BaseException:
+        except BaseException as error:
+            job.tools.stopping.set()
             job.tools.rootfs.stop()
+            # A failed build still saves the steps that went well; one that was told to end is not
+            # kept by an upload.
+            told_to_end = isinstance(error, Terminated)
+            savers.shutdown(wait=not told_to_end, cancel_futures=told_to_end)
             raise
+        savers.shutdown(wait=True)
         return Executed(
             finished[job.plan.target].chain,
             {index: one.created for index, one in finished.items()},

@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from pybuild.engine.tools import Tools
+from pybuild.errors import Terminated
 from pybuild.layers.apply import apply_items, unpack_layer
 from pybuild.layers.pack import PackedLayer
 from pybuild.oci.manifest import Descriptor
@@ -77,6 +78,7 @@ def fetch(layer: ChainLayer, tools: Tools) -> Descriptor:
     if layer.repository is not None and layer.descriptor.digest not in tools.store:
         with tools.store.writer() as writer:
             for piece in tools.registry.pull_blob(layer.repository, layer.descriptor):
+                give_up_if_stopping(tools)
                 writer.write(piece)
             writer.commit(layer.descriptor.media_type, layer.descriptor.digest)
     return layer.descriptor
@@ -86,7 +88,14 @@ def blob_pieces(descriptor: Descriptor, tools: Tools) -> Iterator[bytes]:
     """A stored blob's bytes, verified at their end."""
     with tools.store.open(descriptor) as file:
         while piece := file.read(_PIECE):
+            give_up_if_stopping(tools)
             yield piece
+
+
+def give_up_if_stopping(tools: Tools) -> None:
+    """End a thread that moves bytes for a build that has failed."""
+    if tools.stopping.is_set():
+        raise Terminated("the build has ended")
 
 
 def _unpack(stage: LiveStage, layer: ChainLayer, future: Future[Descriptor], tools: Tools) -> None:

@@ -17,6 +17,7 @@ from pybuild.engine.progress import Vertex
 from pybuild.engine.run import run_step, workdir_step
 from pybuild.engine.times import rfc3339
 from pybuild.engine.tools import Tools
+from pybuild.errors import DockerfileError
 from pybuild.graph.cut import StageCut
 from pybuild.graph.plan import (
     CopyAction,
@@ -151,8 +152,7 @@ class StageRun:
         began_s = self._tools.progress.now_s()
         with self._tools.progress.vertex(step.title) as vertex:
             restore(live, self._tools)
-            items = with_parents(self._items(step, live, vertex), live.index)
-            packed = self._pack(items)
+            packed = self._layer(step, live, vertex)
             live.add(packed)
         created = rfc3339(self._job.inputs.times.now)
         live.created.append(created)
@@ -162,6 +162,13 @@ class StageRun:
         self._reports.append(report)
         entry = CacheEntry(self._base_digest(), tuple(live.chain), created)
         self._on_entry(self._keys[place], entry, step.title)
+
+    def _layer(self, step: Step, live: LiveStage, vertex: Vertex) -> PackedLayer:
+        try:
+            return self._pack(with_parents(self._items(step, live, vertex), live.index))
+        except DockerfileError as error:
+            error.excerpt = error.excerpt or self._job.excerpt(step)
+            raise
 
     def _items(self, step: Step, live: LiveStage, vertex: Vertex) -> tuple[Item, ...]:
         match step.action:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 
 from pybuild.dockerfile.instructions import Dockerfile
 from pybuild.engine.ignored import NOTHING_IGNORED, IgnoredPaths
@@ -13,13 +14,19 @@ from pybuild.ports import BlobStore, Registry, Rootfs, StepCache
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """The ports of one build; cache is None where no step cache is used."""
+    """The ports of one build.
+
+    Attributes:
+        cache: None where no step cache is used.
+        stopping: Set when the build has failed: whoever moves bytes for it gives up.
+    """
 
     rootfs: Rootfs
     store: BlobStore
     registry: Registry
     cache: StepCache | None
     progress: Progress
+    stopping: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pybuild.archive.errors import ArchiveError
+from pybuild.errors import DockerfileError
+from pybuild.imagepath import ImagePath
 from pybuild.tree.entry import Entry, Kind
 
 _PREFIX = b".wh."
@@ -13,13 +15,23 @@ _AUFS = b".wh..wh."  # AUFS's own files, which old Docker layers hold and every 
 
 
 def encode(entry: Entry) -> Entry:
-    """The entry as a tar holds it: a whiteout becomes an empty file, all else stays."""
+    """The entry as a tar holds it: a whiteout becomes an empty file, all else stays.
+
+    Raises:
+        DockerfileError: A real name that a layer would take for a whiteout.
+    """
     match entry.kind:
         case Kind.WHITEOUT:
             path = _join(entry.parent, _PREFIX + entry.name)
         case Kind.OPAQUE:
             path = _join(entry.path, _OPAQUE)
         case _:
+            if entry.name.startswith(_PREFIX):
+                raise DockerfileError(
+                    f"{ImagePath.parse(entry.path)} cannot be in an image: in a layer a name that "
+                    "begins with .wh. deletes another one",
+                    hint="give it another name",
+                )
             return entry
     return replace(entry, path=path, kind=Kind.FILE, digest=b"")
 

@@ -121,7 +121,8 @@ class InplaceRootfs:
         Raises:
             IntegrityError: The builder's own files changed.
         """
-        for path in snapshot.changed(self._own or {}, self._look_at_own()):
+        if paths := [*snapshot.changed(self._own or {}, self._look_at_own())]:
+            path = max(paths, key=lambda path: path.count(b"/"))  # not just its directory
             raise IntegrityError(
                 f"the command changed the builder's own file /{os.fsdecode(self.layout.prefix)}"
                 f"/{os.fsdecode(path)}",

@@ -12,7 +12,7 @@ from pybuild.engine.engine import context_digests, execute
 from pybuild.engine.job import Job
 from pybuild.engine.progress import Progress
 from pybuild.engine.tools import Inputs, Times, Tools
-from pybuild.errors import StepFailed
+from pybuild.errors import DockerfileError, StepFailed
 from pybuild.events import VertexDone, VertexLog, VertexStarted
 from pybuild.graph.cut import cut
 from pybuild.graph.keys import stage_keys
@@ -235,3 +235,9 @@ def test_a_tree_that_another_stages_run_changed_is_unpacked_again(bench):
     bench.build(TWO_STAGES, {**COMMANDS, "base": tamper}, jobs=1)
     copied = bench.rootfs.place / "stage-1" / "out" / "f"
     assert copied.read_text() == "x"
+
+
+def test_a_name_that_a_layer_takes_for_a_deletion_is_refused_with_its_line(bench):
+    with pytest.raises(DockerfileError, match=r"/d/\.wh\.x cannot be in an image") as caught:
+        bench.build("FROM scratch\nRUN a\n", {"a": write("d/.wh.x")})
+    assert ">>> RUN a" in caught.value.excerpt

@@ -1,0 +1,72 @@
+"""The action image builds its own Dockerfile in a plain container, and what comes out is that
+image: `test_image.py` runs on it too."""
+
+import json
+import subprocess
+
+from e2e import images, projects
+from tools.services import daemon, machine
+from tools.services.programs import program
+
+MOST_BYTES = 45_000_000
+"""The sum of the layers' sizes in a registry."""
+
+FILES = """
+import json, os, stat
+found = {}
+for folder, directories, files in os.walk("/pybuild"):
+    for name in directories + files:
+        path = os.path.join(folder, name)
+        status = os.lstat(path)
+        link = os.readlink(path) if stat.S_ISLNK(status.st_mode) else ""
+        found[path] = [stat.filemode(status.st_mode), status.st_uid, status.st_gid, link]
+print(json.dumps(found))
+"""
+
+
+def files_of(run_image, image):
+    """Path → mode, owner and target of everything below the prefix."""
+    done = run_image(["-I", "-c", FILES], entrypoint="/pybuild/libexec/pybuild", built=image)
+    return json.loads(done.stdout)
+
+
+def test_it_has_the_files_that_docker_s_has(run_image, image, self_built):
+    expected, found = files_of(run_image, image), files_of(run_image, self_built.reference)
+
+    assert len(expected) > 1000
+    assert sorted(found) == sorted(expected)
+    assert {path: found[path] for path in found if found[path] != expected[path]} == {}
+
+
+def test_it_is_configured_as_docker_s_is(image, self_built):
+    inspected = daemon.docker("image", "inspect", "--format", "{{json .Config}}", image)
+    expected, found = json.loads(inspected), images.config_of(self_built.reference)["config"]
+
+    for name in ("Entrypoint", "Cmd", "Env", "WorkingDir", "User"):
+        assert found.get(name) or None == expected.get(name) or None, name
+
+
+def test_it_is_small(self_built):
+    manifest = json.loads(images.crane(None, "manifest", self_built.reference))
+
+    assert sum(layer["size"] for layer in manifest["layers"]) <= MOST_BYTES
+
+
+def test_a_registry_holds_it_as_its_manifest_says(self_built):
+    command = [program("crane"), "validate", "--remote", self_built.reference]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def test_it_builds_the_example(run_image, self_built, tmp_path, open_registry, repository):
+    recipe = (machine.ROOT / "examples" / "hello" / "Dockerfile").read_text()
+    context = projects.project(tmp_path / "hello", {"Dockerfile": recipe})
+    reference = f"{open_registry.host}/{repository}:v1"
+
+    done = run_image(
+        ["build", "--push", "--tag", reference, "/workspace"],
+        built=self_built.reference,
+        mounts={context: "/workspace:ro"},
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert images.output_of(reference) == "Hello from Linux, built without a daemon\n"
