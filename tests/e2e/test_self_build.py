@@ -43,7 +43,7 @@ def test_it_is_configured_as_docker_s_is(image, self_built):
     expected, found = json.loads(inspected), images.config_of(self_built.reference)["config"]
 
     for name in ("Entrypoint", "Cmd", "Env", "WorkingDir", "User"):
-        assert found.get(name) or None == expected.get(name) or None, name
+        assert (found.get(name) or None) == (expected.get(name) or None), name
 
 
 def test_it_is_small(self_built):

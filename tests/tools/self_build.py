@@ -1,4 +1,4 @@
-"""The action image, built by itself: in place, in a plain container, pushed to the open registry."""
+"""The action image, built by itself: in place, in a plain container, and pushed."""
 
 import contextlib
 import secrets

@@ -11,7 +11,7 @@ NAME = "pybuild:test"
 LABEL = "pybuild.test.key"
 
 # What the Dockerfile copies, and the rules about it.
-SOURCES = ("Dockerfile", ".dockerignore", "pyproject.toml", "README.md", "image", "src")
+SOURCES = ("Dockerfile", ".dockerignore", "LICENSE", "pyproject.toml", "README.md", "image", "src")
 
 
 def ensure_image() -> None:

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[3]
 # In the order of installation; `busybox-static` and `busybox` exclude each other.
 PACKAGES = (
     "apache2-utils", "busybox-static", "ca-certificates", "debootstrap", "docker.io",
-    "docker-registry", "git", "iptables", "uidmap",
+    "docker-registry", "git", "iptables", "skopeo", "uidmap", "umoci",
 )  # fmt: skip
 
 # Others, such as `find-links`, may name folders of this machine.

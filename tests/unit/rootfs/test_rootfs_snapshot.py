@@ -70,8 +70,8 @@ def shapes(root):
     return {
         "write": lambda: (root / "a/b/file").write_text("new"),
         "chmod": lambda: (root / "a/b/file").chmod(0o600),
-        "new": lambda: (root / "a/b/new").touch(),
-        "gone": lambda: (root / "a/b/file").unlink(),
+        "new": (root / "a/b/new").touch,
+        "gone": (root / "a/b/file").unlink,
         "moved": lambda: (root / "a/b").rename(root / "moved"),
         "replaced": lambda: ((root / "a/b/file").unlink(), (root / "a/b/file").mkdir()),
         "new directory": lambda: (root / "a/new/deep").mkdir(parents=True),
