@@ -147,7 +147,7 @@ def _check_mounts(job: Job) -> None:
             mount = job.tools.rootfs.blocked(path)
             if mount:
                 raise HostUnsupported(
-                    f"{path} cannot be the stage's own: {mount} is mounted there",
+                    f"{path} cannot be the stage's own: {mount} belongs to this container",
                     hint="mount it elsewhere, or build where overlay works (pybuild doctor)",
                     excerpt=job.excerpt(step),
                 )

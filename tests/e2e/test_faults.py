@@ -16,7 +16,6 @@ from e2e import images, projects
 from tools.docker_registry import docker_registry
 from tools.faulty_proxy import FaultyProxy, Trouble
 from tools.services import daemon, registries
-from tools.services.programs import program
 
 PYBUILD = Path(sys.executable).with_name("pybuild")
 QUICK_S = 5
@@ -24,10 +23,6 @@ TEXT = "FROM {host}/base:v1\nCOPY file /file\nRUN cp /file /copy && echo made > 
 LARGE_BYTES = 20_000_000
 
 BLOBS = r"^GET \S*/blobs/sha256:"
-FAILURES = [
-    Trouble("", every=3, status=429, headers={"Retry-After": "1"}),
-    Trouble("", every=4, status=500),
-]
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +83,11 @@ def test_a_full_disk(build, registry):
 
 
 def test_a_registry_that_fails_now_and_then(build, registry):
-    with FaultyProxy(registry.host, FAILURES) as proxy:
+    failures = [
+        Trouble("", every=4, status=429, headers={"Retry-After": "1"}),
+        Trouble("", every=3, status=500),
+    ]
+    with FaultyProxy(registry.host, failures) as proxy:
         done = build(proxy.host)
     succeeded(done, build)
     assert len(proxy.struck) > 3
@@ -216,22 +215,31 @@ def processes_with(word):
     return found
 
 
-def test_sigterm_on_a_host_leaves_no_process_and_no_mount(on_the_host, registry, tmp_path):
-    seconds = str(600 + secrets.randbelow(10**9))
-    text = (
-        f"FROM {registry.host}/base:v1\nRUN (setsid sleep {seconds} &); echo be''gun; sleep 600\n"
-    )
-    with on_the_host("one", text) as build:
-        for line in build.stderr:
-            if "begun" in line:
-                break
-        build.send_signal(signal.SIGTERM)
-        build.stderr.read()
-        assert build.wait(QUICK_S) == 143
-
+def check_left_nothing(build, seconds, on_the_host, tmp_path):
+    errors = build.stderr.read()
+    assert build.wait(QUICK_S) == 143, errors
+    assert "Traceback" not in errors
     assert processes_with(seconds) == []
     assert str(tmp_path) not in Path("/proc/self/mountinfo").read_text()
     assert not images.has_tag(on_the_host.reference)
+
+
+def test_sigterm_on_a_host_leaves_no_process_and_no_mount(on_the_host, registry, tmp_path):
+    seconds = str(600 + secrets.randbelow(10**9))
+    run = f"(setsid sleep {seconds} &); echo be''gun; sleep 600"
+    with on_the_host("one", f"FROM {registry.host}/base:v1\nRUN {run}\n") as build:
+        assert any("begun" in line for line in build.stderr)
+        build.send_signal(signal.SIGTERM)
+        check_left_nothing(build, seconds, on_the_host, tmp_path)
+
+
+def test_sigterm_on_a_host_between_two_runs(on_the_host, registry, tmp_path):
+    seconds = str(600 + secrets.randbelow(10**9))
+    text = f"FROM {registry.host}/base:v1\n" + "RUN true\n" * 30
+    with on_the_host("one", text) as build:
+        assert any("RUN true" in line for line in build.stderr)
+        build.send_signal(signal.SIGTERM)
+        check_left_nothing(build, seconds, on_the_host, tmp_path)
 
 
 def test_two_builds_at_once_with_one_state_directory(on_the_host, registry):

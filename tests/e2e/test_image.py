@@ -222,7 +222,7 @@ def bare_repository(folder):
 
 def test_git_talks_to_a_host_that_wants_a_token(run_image, git_http):
     bare_repository(git_http.root).rename(git_http.root / "repository.git")
-    address = f"http://any:git-token@127.0.0.1:{git_http.port}/repository.git"
+    address = f"http://any:{git_http.token}@127.0.0.1:{git_http.port}/repository.git"
 
     done = run_image(["ls-remote", address], entrypoint="/pybuild/bin/git")
 

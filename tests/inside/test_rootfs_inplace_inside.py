@@ -387,6 +387,15 @@ def test_a_hook_in_an_image_works_in_the_context(busybox):
     Path("/workspace/built").unlink()
 
 
+def test_the_usual_removal_of_byte_code_reaches_ours_and_does_no_harm(debian):
+    ours = list(Path("/pybuild/lib").rglob("*.pyc"))
+    assert ours, "the image has byte-code of its own"
+    script = "find / -name '*.pyc' -delete; find / -name __pycache__ -delete; true"
+    assert sh(debian, script)[0] == 0
+    assert not ours[0].exists()
+    assert sh(debian, "echo on")[1] == ["on"]
+
+
 def test_the_hook_runs_on_the_builder_s_own_root(rootfs):
     lines = []
     status = rootfs.run_on_host(

@@ -73,6 +73,8 @@ def execute(job: Job, jobs: int, on_layer: OnLayer) -> Executed:
         except BaseException as error:
             job.tools.stopping.set()
             job.tools.rootfs.stop()
+            # The trees that they are at work in are closed next.
+            workers.shutdown(wait=True, cancel_futures=True)
             # A failed build still saves the steps that went well; one that was told to end is not
             # kept by an upload.
             told_to_end = isinstance(error, Terminated)

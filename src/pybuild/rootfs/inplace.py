@@ -119,13 +119,15 @@ class InplaceRootfs:
         Raises:
             IntegrityError: The builder's own files changed.
         """
-        if paths := [*snapshot.changed(self._own or {}, self._look_at_own())]:
+        seen = self._look_at_own()
+        if paths := [*snapshot.changed_but_for(self._own or {}, seen, _is_byte_code)]:
             path = max(paths, key=lambda path: path.count(b"/"))  # not just its directory
             raise IntegrityError(
                 f"the command changed the builder's own file /{os.fsdecode(self.layout.prefix)}"
                 f"/{os.fsdecode(path)}",
                 hint="keep RUN commands away from /pybuild; nothing was pushed",
             )
+        self._own = seen
         for tree in self.trees:
             if tree is not ran and not tree.damaged and (paths := tree.changes_since_look()):
                 tree.damaged = True
@@ -172,6 +174,12 @@ def refusal(layout: Layout) -> str:
     if os.geteuid() != _ROOT_UID:
         return f"user id {os.geteuid()} is not root"
     return ""
+
+
+def _is_byte_code(path: bytes) -> bool:
+    """Whether the interpreter does without: many Dockerfiles end in a find that deletes these."""
+    name = path.rpartition(b"/")[2]
+    return name == b"__pycache__" or name.endswith(b".pyc")
 
 
 def _touched(tree: InplaceTree, paths: list[bytes]) -> str:

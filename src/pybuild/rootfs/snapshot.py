@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 Snapshot = dict[bytes, dict[bytes, int]]
 """By directory, the key of each name in it; the root's own key is ``[b""][b""]``."""
@@ -70,6 +70,34 @@ def changed(old: Snapshot, new: Snapshot) -> Iterator[bytes]:
         for name in keys.keys() | before.keys():
             if keys.get(name) != before.get(name):
                 yield join(directory, name)
+
+
+def changed_but_for(
+    old: Snapshot, new: Snapshot, dispensable: Callable[[bytes], bool]
+) -> Iterator[bytes]:
+    """What changed, without names that may go, and without directories that lost only such.
+
+    Args:
+        old: Before.
+        new: After.
+        dispensable: Whether a name may vanish, by its path.
+    """
+    paths = list(changed(old, new))
+    lost = {path for path in paths if _key(new, path) is None and dispensable(path)}
+    # Where the tree is a container's, a deletion copies up every directory above: their own keys
+    # say nothing then. What is in them is compared name by name all the same.
+    thinned = {above for path in lost for above in _above(path) if above in new}
+    yield from (path for path in paths if path not in lost and path not in thinned)
+
+
+def _key(snapshot: Snapshot, path: bytes) -> int | None:
+    directory, _, name = path.rpartition(b"/")
+    return snapshot.get(directory, {}).get(name)
+
+
+def _above(path: bytes) -> Iterator[bytes]:
+    while path := path.rpartition(b"/")[0]:
+        yield path
 
 
 def join(directory: bytes, name: bytes) -> bytes:

@@ -96,3 +96,31 @@ def test_a_walk_with_known_names_sees_what_a_full_one_sees(tmp_path, change):
     after = snapshot.take(root, known=before)
     assert after == snapshot.take(root)
     assert after != before
+
+
+@pytest.mark.parametrize(
+    ("change", "seen"),
+    [
+        (lambda root: (root / "a/x.pyc").unlink(), set()),
+        (lambda root: shutil.rmtree(root / "a/__pycache__"), set()),
+        (lambda root: (root / "a/x.pyc").write_text("other"), {b"a/x.pyc"}),
+        (lambda root: (root / "a/new.pyc").write_text("new"), {b"a", b"a/new.pyc"}),
+        (lambda root: (root / "a/x.py").unlink(), {b"a", b"a/x.py"}),
+        (lambda root: (root / "a/x.py").write_text("other"), {b"a/x.py"}),
+    ],
+)
+def test_names_that_may_go_are_no_change_and_all_else_is(tmp_path, change, seen):
+    (tmp_path / "a/__pycache__").mkdir(parents=True)
+    for name in ("a/x.py", "a/x.pyc", "a/__pycache__/y.pyc"):
+        (tmp_path / name).write_text("text")
+    before = snapshot.take(os.fsencode(tmp_path))
+    snapshot.wait_for_tick(os.fsencode(tmp_path / "tick"))
+    (tmp_path / "tick").unlink(missing_ok=True)
+    before = snapshot.take(os.fsencode(tmp_path))
+    change(tmp_path)
+    after = snapshot.take(os.fsencode(tmp_path))
+
+    def may_go(path):
+        return path.endswith((b".pyc", b"__pycache__"))
+
+    assert set(snapshot.changed_but_for(before, after, may_go)) == seen
