@@ -1,15 +1,20 @@
 """Builds that are large in one respect, and the memory that they take."""
 
+import contextlib
 import secrets
 import subprocess
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from e2e import projects
+from e2e import images, projects
 from tools.container_memory import MemoryPeak
+from tools.docker_registry import docker_registry
+from tools.services import registries
 
 BLOCK_BYTES = 1 << 20
+FILES_A_DIRECTORY = 1000
 
 BASE_BYTES = 100_000_000
 BYTES_A_FILE = 250
@@ -31,15 +36,18 @@ class Heavy:
 
 def build(
     run_image: Callable[..., subprocess.CompletedProcess[str]],
-    reference: str,
-    context: Path,
+    make_context: Callable[[Path, str], Path],
     files: int,
 ) -> Heavy:
-    """Build and push from a context in a plain container, while its memory is watched."""
+    """Build and push from a context in a plain container, while its memory is watched.
+
+    Everything, the registry's storage too, is deleted at the end.
+    """
     name = f"pybuild-test-{secrets.token_hex(4)}"
-    with MemoryPeak(name) as memory:
+    with _registry() as (folder, host), MemoryPeak(name) as memory:
+        context = make_context(folder / "context", host)
         done = run_image(
-            ["build", "--push", "--tag", reference, "/workspace"],
+            ["build", "--push", "--tag", f"{host}/heavy:v1", "/workspace"],
             mounts={context: "/workspace:ro"},
             options=["--name", name],
             timeout_s=3000,
@@ -49,9 +57,19 @@ def build(
     return Heavy(memory.peak_bytes, files)
 
 
-def large_file(folder: Path, host: str, size_bytes: int) -> Path:
+@contextlib.contextmanager
+def _registry() -> Iterator[tuple[Path, str]]:
+    """A folder, and a registry with a base image that is kept there."""
+    temporary = tempfile.TemporaryDirectory(prefix="pybuild-heavy-", dir="/var/tmp")
+    with temporary as name, docker_registry(Path(name)) as registry:
+        base = f"{registries.OPEN.host}/library/busybox:latest"
+        images.crane(None, "copy", base, f"{registry.host}/base:v1")
+        yield Path(name), registry.host
+
+
+def large_file(size_bytes: int, folder: Path, host: str) -> Path:
     """A context with one file that hardly compresses, which a RUN copies."""
-    text = f"FROM {host}/library/busybox:latest\nCOPY large /\nRUN cp /large /copy\n"
+    text = f"FROM {host}/base:v1\nCOPY large /\nRUN cp /large /copy\n"
     context = projects.project(folder, {"Dockerfile": text})
     block = secrets.token_bytes(BLOCK_BYTES)
     with (context / "large").open("wb") as file:
@@ -60,13 +78,13 @@ def large_file(folder: Path, host: str, size_bytes: int) -> Path:
     return context
 
 
-def many_files(folder: Path, host: str, files: int, a_directory: int = 1000) -> Path:
+def many_files(files: int, folder: Path, host: str) -> Path:
     """A context with many small files, some of which a RUN changes."""
-    text = f"FROM {host}/library/busybox:latest\nCOPY many /many\nRUN chmod -R 700 /many/0\n"
+    text = f"FROM {host}/base:v1\nCOPY many /many\nRUN chmod -R 700 /many/0\n"
     context = projects.project(folder, {"Dockerfile": text})
     for number in range(files):
-        path = context / "many" / str(number // a_directory) / f"file-{number:07}.txt"
-        if number % a_directory == 0:
+        path = context / "many" / str(number // FILES_A_DIRECTORY) / f"file-{number:07}.txt"
+        if number % FILES_A_DIRECTORY == 0:
             path.parent.mkdir(parents=True)
         path.write_bytes(b"%d\n" % number)
     return context

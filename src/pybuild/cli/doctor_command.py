@@ -75,7 +75,9 @@ def _backend_rows(backends: Iterable[Availability]) -> list[Row]:
     rows: list[Row] = []
     for backend in backends:
         if backend.available:
-            rows.append((backend.name, "available"))
+            rows.append((backend.name, f"available {backend.note}".rstrip()))
+            if backend.limit:
+                rows.append(("", f"limit: {backend.limit}"))
             continue
         rows.append((backend.name, f"not available: {backend.reason}"))
         if backend.hint:
