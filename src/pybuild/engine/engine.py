@@ -65,7 +65,7 @@ def execute(job: Job, jobs: int, on_layer: OnLayer) -> Executed:
         savers = ThreadPoolExecutor(1, thread_name_prefix="cache")
         workers = ThreadPoolExecutor(jobs, thread_name_prefix="stage")
         cleanup.callback(workers.shutdown, wait=True, cancel_futures=True)
-        execution = _Execution(job, on_layer, cleanup, savers)
+        execution = _Execution(job, on_layer, savers)
         try:
             finished = execution.run(workers)
             for saved in execution.saving:
@@ -91,12 +91,9 @@ def execute(job: Job, jobs: int, on_layer: OnLayer) -> Executed:
 class _Execution:
     """Starts a stage when what it is made of is finished."""
 
-    def __init__(
-        self, job: Job, on_layer: OnLayer, cleanup: ExitStack, savers: ThreadPoolExecutor
-    ) -> None:
+    def __init__(self, job: Job, on_layer: OnLayer, savers: ThreadPoolExecutor) -> None:
         self._job = job
         self._on_layer = on_layer
-        self._cleanup = cleanup
         self._savers = savers
         self._finished: dict[int, FinishedStage] = {}
         self.saving: list[Future[None]] = []
@@ -126,7 +123,6 @@ class _Execution:
             self._job,
             stage,
             self._finished,
-            self._cleanup,
             on_layer=self._on_layer,
             on_entry=self._save,
         )

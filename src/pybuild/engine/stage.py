@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -78,7 +77,6 @@ class StageRun:
         job: Job,
         stage: StagePlan,
         finished: Mapping[int, FinishedStage],
-        cleanup: ExitStack,
         *,
         on_layer: OnLayer,
         on_entry: OnEntry,
@@ -89,7 +87,6 @@ class StageRun:
         self._cut = job.cuts[stage.index]
         self._keys = job.keys[stage.index]
         self._finished = finished
-        self._cleanup = cleanup
         self._on_layer = on_layer
         self._on_entry = on_entry
         self._reports: list[StepReport] = []
@@ -136,9 +133,8 @@ class StageRun:
                 raise AssertionError("only a stage on a stage waits for its base")
 
     def _open(self, chain: list[ChainLayer], created: list[str]) -> LiveStage:
-        tree = self._tools.rootfs.stage(f"stage-{self._stage.index}")
-        self._cleanup.callback(tree.close)
-        live = LiveStage(chain, created, tree)
+        # Closed with the rootfs, when the image is delivered: deleting a tree takes its time.
+        live = LiveStage(chain, created, self._tools.rootfs.stage(f"stage-{self._stage.index}"))
         if chain:
             base = self._stage.base
             name = self._stage.name

@@ -6,7 +6,8 @@ import fcntl
 import os
 import shutil
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 
@@ -16,14 +17,26 @@ def claim(parent: Path, closing: ExitStack) -> Path:
     A build holds a lock on its directory, which ends with the process however it ends.
     """
     parent.mkdir(parents=True, exist_ok=True)
-    _remove_dead(parent)
-    place = Path(tempfile.mkdtemp(dir=parent)).resolve()
+    with _alone(parent):
+        _remove_dead(parent)
+        place = Path(tempfile.mkdtemp(dir=parent)).resolve()
+        lock = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        closing.callback(os.close, lock)
+        closing.callback(shutil.rmtree, place)  # before the lock is given up
+        fcntl.flock(lock, fcntl.LOCK_EX)
     place.chmod(0o711)  # a RUN's USER goes through it
-    closing.callback(shutil.rmtree, place)
-    lock = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    closing.callback(os.close, lock)
-    fcntl.flock(lock, fcntl.LOCK_EX)
     return place
+
+
+@contextmanager
+def _alone(parent: Path) -> Iterator[None]:
+    """Let no other build look: a directory that is made but not yet locked looks like a dead one."""
+    directory = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(directory)
 
 
 def _remove_dead(parent: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from pybuild.rootfs.run import syscalls
 # mount(2) takes one page of options. A lower directory is named through a descriptor of the
 # stack's directory, which is short whatever the state directory is called, and holds no ``:``.
 _MOST_OPTION_BYTES = 4095
+_VOLATILE = ",volatile"
 
 
 class Stack:
@@ -34,7 +36,7 @@ class Stack:
         place.mkdir()
         self._directory = os.open(place, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self._viewed = False
-        for name in ("0", "merged", "below", "work"):
+        for name in ("0", "merged", "below"):
             (place / name).mkdir()
         self.base.chmod(0o755)  # an image's root, whatever our umask
 
@@ -104,15 +106,34 @@ class Stack:
         here = f"/proc/self/fd/{self._directory}"
         names = ":".join(f"{here}/{number}" for number in reversed(range(lowers)))
         options = f"lowerdir={names},{self._options}"
-        flags = 0 if writable else syscalls.MS_RDONLY
         if writable:
-            options += f",upperdir={here}/{lowers},workdir={here}/work"
-        if len(options) > _MOST_OPTION_BYTES:
+            work = f"work-{lowers}"  # a volatile mount leaves a mark in it that refuses a second
+            (self._place / work).mkdir()
+            options += f",upperdir={here}/{lowers},workdir={here}/{work}"
+        if len(options) + len(_VOLATILE) > _MOST_OPTION_BYTES:
             raise HostUnsupported(
                 f"a stage of {lowers} directories is more than one overlay mount can name",
                 hint="join RUN instructions, or build with --rootfs inplace",
             )
-        syscalls.mount("overlay", str(self._place / at), "overlay", flags, options)
+        target = str(self._place / at)
+        if writable:
+            _mount_volatile(target, options)
+        else:
+            syscalls.mount("overlay", target, "overlay", syscalls.MS_RDONLY, options)
+
+
+def _mount_volatile(target: str, options: str) -> None:
+    """Mount without what a crash of the machine would need.
+
+    Else every unmount writes all that is dirty in the file system to the disk, and every fsync of
+    a package manager does; the tree is worth nothing after a crash.
+    """
+    try:
+        syscalls.mount("overlay", target, "overlay", 0, options + _VOLATILE)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # before Linux 5.10
+            raise
+        syscalls.mount("overlay", target, "overlay", 0, options)
 
 
 def _copy_root(source: Path, target: Path) -> None:
