@@ -30,7 +30,7 @@ def claim(parent: Path, closing: ExitStack) -> Path:
 
 @contextmanager
 def _alone(parent: Path) -> Iterator[None]:
-    """Let no other build look: a directory that is made but not yet locked looks like a dead one."""
+    """Let no other build look: a directory that is not locked yet looks like a dead build's."""
     directory = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(directory, fcntl.LOCK_EX)
