@@ -62,9 +62,14 @@ class Builder:
 
 
 def run(command: Sequence[str | Path]) -> None:
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"{command}: {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    # To a file: a daemon that a command starts would hold a pipe open.
+    with tempfile.TemporaryFile("w+") as output:
+        done = subprocess.run(
+            command, check=False, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        )
+        if done.returncode:
+            output.seek(0)
+            sys.exit(f"{command}: {done.returncode}\n{output.read()[-4000:]}")
 
 
 def peers(place: Place, *arguments: str) -> list[str]:

@@ -21,7 +21,7 @@ packages=ca-certificates,docker.io,docker-cli,docker-buildx,buildah,skopeo,umoci
 inside() {
   unshare --mount --propagation private sh -c '
     root=$1; shift
-    mount --bind "$root" "$root"
+    mount --rbind "$root" "$root"
     for directory in proc sys dev tmp run; do mount --rbind "/$directory" "$root/$directory"; done
     exec chroot "$root" "$@"' sh "$root" "$@"
 }
