@@ -83,9 +83,9 @@ def test_a_full_disk(build, registry):
 
 
 def test_a_registry_that_fails_now_and_then(build, registry):
-    failures = [
-        Trouble("", every=4, status=429, headers={"Retry-After": "1"}),
-        Trouble("", every=3, status=500),
+    failures = [  # one request in three
+        Trouble("", every=6, most=2, status=429, headers={"Retry-After": "1"}),
+        Trouble("", every=5, most=2, status=500),
     ]
     with FaultyProxy(registry.host, failures) as proxy:
         done = build(proxy.host)

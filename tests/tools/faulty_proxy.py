@@ -6,12 +6,15 @@ import http.client
 import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
 _BLOCK_BYTES = 1 << 16
+_UPLOAD = re.compile(r"(/blobs/uploads/)[^?]+\?.*?(digest=[^&]+|$)")
+"""Each attempt at a blob has a name of its own."""
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding"})
 
 
@@ -23,6 +26,8 @@ class Trouble:
         pattern: Found anywhere in the line.
         times: How often, or None for ever.
         every: One in so many of those that match.
+        most: How often for the same thing that is asked, or None for ever: requests that come side
+            by side have no order, and chance must not hit all attempts at one of them.
         status: Answered in the registry's place, with ``headers``.
         cut_after: Close the line after so many bytes of the answer's body.
         change: Turn the answer's first byte over.
@@ -32,20 +37,24 @@ class Trouble:
     pattern: str
     times: int | None = None
     every: int = 1
+    most: int | None = None
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
     cut_after: int | None = None
     change: bool = False
     delay_s: float = 0
     seen: int = 0
+    hits: Counter[str] = field(default_factory=Counter)
 
     def strikes(self, line: str) -> bool:
         """Whether it happens to this request."""
         if not re.search(self.pattern, line) or self.times == 0:
             return False
         self.seen += 1
-        if self.seen % self.every:
+        asked = _UPLOAD.sub(r"\1\2", line)
+        if self.seen % self.every or self.hits[asked] == self.most:
             return False
+        self.hits[asked] += 1
         self.times = None if self.times is None else self.times - 1
         return True
 
