@@ -267,9 +267,9 @@ def _plan(request: BuildRequest, context: FetchedContext, tools: Tools) -> Job:
     files = SourceFiles(scan(context.directory, patterns), context.directory)
     rewrite_to = inputs.times.rewrite_to
     digests = context_digests(plan, files, inputs)
-    keys = stage_keys(plan, request.platform, digests, rewrite_to=rewrite_to)
+    keys = stage_keys(plan, digests, rewrite_to=rewrite_to)
     hits = _look_up(keys, request, tools)
-    return Job(plan, keys, hits, cut(plan, keys, hits), files, inputs, tools)
+    return Job(plan, keys, hits, cut(plan, keys, hits), {"": files}, inputs, tools)
 
 
 def _times(request: BuildRequest, context: FetchedContext) -> Times:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -17,6 +18,94 @@ from pybuild.oci.reference import Reference, Repository
 from pybuild.tree.entry import Candidate
 
 
+class Access(enum.Enum):
+    """What becomes of what a RUN writes to a mount.
+
+    READ_ONLY is refused where the place can refuse it; where it cannot, it is dropped, with a
+    warning.
+    """
+
+    READ_ONLY = "read-only"
+    DROPPED = "dropped"
+    KEPT = "kept"
+
+
+@dataclass(frozen=True, slots=True)
+class HostMount:
+    """A directory or a file of this machine in the tree.
+
+    Attributes:
+        source: Absolute, resolved, there. It is never changed, but with KEPT.
+        target: Absolute in the tree; its links are followed inside the tree.
+    """
+
+    source: Path
+    target: str
+    access: Access
+
+
+@dataclass(frozen=True, slots=True)
+class EmptyMount:
+    """An empty directory (1777) that vanishes with the RUN; size_bytes is None for no limit."""
+
+    target: str
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileMount:
+    """Bytes that are a file in the tree while a RUN lasts, and nowhere afterwards."""
+
+    target: str
+    data: bytes = field(repr=False)
+    mode: int = 0o400
+    uid: int = 0
+    gid: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SocketMount:
+    """A Unix socket of this machine that a user of the tree may talk to."""
+
+    source: Path
+    target: str
+    mode: int = 0o600
+    uid: int = 0
+    gid: int = 0
+
+
+Mount = HostMount | EmptyMount | FileMount | SocketMount
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A resource limit by docker's name (``nofile``); -1 is without limit."""
+
+    name: str
+    soft: int
+    hard: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """What is around every RUN of a build.
+
+    Attributes:
+        hosts: More lines of ``/etc/hosts``: name and address.
+        hostname: Empty is the place's own.
+        shm_bytes: The size of ``/dev/shm``; None is the place's own.
+        limits: Each at most once.
+    """
+
+    hosts: tuple[tuple[str, str], ...] = ()
+    hostname: str = ""
+    shm_bytes: int | None = None
+    limits: tuple[Limit, ...] = ()
+
+
+PLAIN_SANDBOX = Sandbox()
+
+
 @dataclass(frozen=True, slots=True)
 class Process:
     """A command to run in a tree; everything about it is already resolved.
@@ -28,6 +117,9 @@ class Process:
         groups: Supplementary groups.
         host_directory: A directory of this machine that is the working directory instead of cwd,
             writable for the command, at the same path; None for a RUN.
+        mounts: Made in this order; nothing of them, nor of the directories made for them, is among
+            the candidates afterwards.
+        network: ``default`` and ``host`` are this process's own, ``none`` is a loopback alone.
     """
 
     argv: tuple[str, ...]
@@ -37,6 +129,9 @@ class Process:
     gid: int = 0
     groups: tuple[int, ...] = ()
     host_directory: Path | None = None
+    mounts: tuple[Mount, ...] = ()
+    network: str = "default"
+    sandbox: Sandbox = PLAIN_SANDBOX
 
 
 class StageTree(Protocol):
@@ -100,6 +195,12 @@ class Rootfs(Protocol):
         """What of this machine lies at or above a path of every tree, as ``/data``, or empty.
 
         A stage with a RUN cannot have its WORKDIR, a COPY destination, a VOLUME or a mount there.
+        """
+
+    def refusal(self, process: Process) -> str:
+        """Why a command cannot be run as asked (``no network namespace here``), or empty.
+
+        Asked before anything runs; mounts' sources need not be there yet.
         """
 
     def run_on_host(
@@ -262,6 +363,68 @@ class StepCache(Protocol):
 
     def save(self, key: Digest, entry: CacheEntry, title: str) -> None:
         """Keep a step's result; its last layer is in the local store or in its repository."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteSource:
+    """A source of ADD that is not on this machine.
+
+    Attributes:
+        url: Http or git, expanded, as written.
+        checksum: ``--checksum``: ``sha256:…`` of a file, or (the beginning of) a commit.
+        keep_git_dir: Whether a git tree comes with its ``.git``.
+    """
+
+    url: str
+    checksum: str = ""
+    keep_git_dir: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedRemote:
+    """A remote source on this machine.
+
+    Attributes:
+        directory: Holds the file, or is the root of the git tree.
+        name: The file's name; empty where the tree's contents are meant.
+    """
+
+    directory: Path
+    name: str
+
+
+class Remotes(Protocol):
+    """Fetches remote sources; safe to use from many threads."""
+
+    def identify(self, remote: RemoteSource) -> bytes:
+        """What its bytes are, for a step's key: a digest or a commit.
+
+        Raises:
+            ContextError: It cannot be had, or is not what its checksum says.
+        """
+
+    def fetch(self, remote: RemoteSource) -> FetchedRemote:
+        """Bring it to this machine as it was identified; asked again, give the same.
+
+        Raises:
+            ContextError: As identify.
+        """
+
+
+class CacheMounts(Protocol):
+    """Directories of ``RUN --mount=type=cache`` that outlive a build."""
+
+    def open(
+        self, name: str, sharing: str, fill: Callable[[Path], None]
+    ) -> AbstractContextManager[Path]:
+        """A cache's directory, for as long as the block lasts.
+
+        Args:
+            name: Any text; different names never share anything.
+            sharing: ``shared``: with whoever else has it open; ``locked``: waits until nobody
+                has; ``private``: another, new directory where somebody has.
+            fill: Called with the new, empty directory of a cache that is not there yet.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,6 +171,55 @@ class ImageOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Secret:
+    """A value for ``RUN --mount=type=secret``; never printed, in no key and in no layer.
+
+    Attributes:
+        file: Where the value is; None where ``value`` is it.
+    """
+
+    id: str
+    file: Path | None = None
+    value: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SshAgent:
+    """An agent for ``RUN --mount=type=ssh``, by its socket."""
+
+    id: str
+    socket: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """A key and a value on a document; level is ``manifest`` or ``manifest-descriptor``."""
+
+    level: str
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What every RUN of the build gets.
+
+    Attributes:
+        network: ``default``, ``none`` or ``host``, where an instruction says nothing.
+        hosts: Names and addresses for ``/etc/hosts`` (``--add-host``).
+        shm_bytes: The size of ``/dev/shm``, or None.
+        limits: By docker's name: soft and hard limit (``--ulimit``); -1 is without limit.
+    """
+
+    network: str = "default"
+    hosts: tuple[tuple[str, str], ...] = ()
+    shm_bytes: int | None = None
+    limits: tuple[tuple[str, int, int], ...] = ()
+    secrets: tuple[Secret, ...] = ()
+    ssh: tuple[SshAgent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class BuildRequest:
     """One build, fully spelled out; paths are absolute and resolved.
 
@@ -193,6 +242,11 @@ class BuildRequest:
         check_push: Whether it is asked before the build if the tags' repositories may be written.
         keep_immutable_tags: A tag that the registry refuses to move is a warning, not an error.
         dry_run: Plan and look up, but run nothing and push nothing.
+        build_contexts: Named contexts (``--build-context``): a name, which may be an image's, and
+            a directory, a URL, ``docker-image://…``, ``oci-layout://…``; a later one wins.
+        no_cache_stages: Names of stages (or their indexes) whose steps are not looked up
+            (``--no-cache-filter``).
+        foreign_syntax: Whether a ``# syntax=`` that is not ours is passed over (else an error).
     """
 
     context: str
@@ -226,6 +280,11 @@ class BuildRequest:
     s3: S3Options = S3Options()
     hook: HookOptions = HookOptions()
     dry_run: bool = False
+    build_contexts: tuple[tuple[str, str], ...] = ()
+    no_cache_stages: tuple[str, ...] = ()
+    annotations: tuple[Annotation, ...] = ()
+    run: RunOptions = RunOptions()
+    foreign_syntax: bool = False
 
 
 @dataclass(frozen=True, slots=True)

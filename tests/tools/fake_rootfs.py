@@ -40,6 +40,9 @@ class FakeRootfs:
         self.trees[name] = FakeTree(self, self.place / name)
         return self.trees[name]
 
+    def refusal(self, process: object) -> str:  # noqa: ARG002 - everything can be had here
+        return ""
+
     def blocked(self, path: object) -> str:  # noqa: ARG002 - nothing is mounted here
         return ""
 

@@ -9,7 +9,7 @@ from pybuild.engine.job import Job
 from pybuild.engine.live import LiveStage
 from pybuild.engine.tools import Inputs
 from pybuild.errors import DockerfileError, not_built_yet
-from pybuild.graph.plan import CopyAction, FromContext, Step
+from pybuild.graph.plan import CopyAction, Files, FromContext, Step, sources_of
 from pybuild.imagepath import ImagePath
 from pybuild.placement.place import Placed, place
 from pybuild.placement.select import select
@@ -58,11 +58,11 @@ def _item(placed: Placed, files: SourceFiles) -> Item:
 def _spec(action: CopyAction, owner: tuple[int, int] | None, inputs: Inputs) -> CopySpec:
     limit = inputs.times.placed_limit
     return CopySpec(
-        sources=action.sources,
+        sources=action.parts[0].paths if isinstance(action.parts[0], Files) else (),
         destination=action.destination,
         workdir=ImagePath.parse(action.workdir),
         owner=owner,
-        keep_owner=not isinstance(action.source, FromContext),
+        keep_owner=FromContext() not in sources_of(action),
         chmod=parse_chmod(action.chmod) if action.chmod else None,
         now_ns=inputs.times.now * NS_PER_S,
         mtime_limit_ns=None if limit is None else limit * NS_PER_S,
@@ -86,6 +86,6 @@ def _problem(error: Exception, step: Step, action: CopyAction, inputs: Inputs) -
     message = str(error)
     if isinstance(error, SourceMissing):
         message = f'"/{error.source.lstrip("/")}": not found'
-        if isinstance(action.source, FromContext):
+        if FromContext() in sources_of(action):
             hint = "check the path against the context's root, and .dockerignore"
     return DockerfileError(message, hint=hint, excerpt=inputs.dockerfile.excerpt(step.location))

@@ -14,7 +14,7 @@ from pybuild.engine.job import Job
 from pybuild.engine.stage import FinishedStage, OnLayer, StageRun
 from pybuild.engine.tools import Inputs
 from pybuild.errors import Terminated
-from pybuild.graph.plan import CopyAction, FromContext, Plan, StageBase, StagePlan
+from pybuild.graph.plan import CopyAction, FromContext, Plan, StageBase, StagePlan, sources_of
 from pybuild.ports import CacheEntry, ChainLayer
 from pybuild.request import StepReport
 
@@ -42,7 +42,7 @@ def context_digests(
     for stage in plan.stages:
         for place, step in enumerate(stage.steps):
             action = step.action
-            if isinstance(action, CopyAction) and isinstance(action.source, FromContext):
+            if isinstance(action, CopyAction) and FromContext() in sources_of(action):
                 roots = copied_roots(step, action, context, inputs)
                 digests[stage.index, place] = context.digest_of(roots)
     return digests

@@ -23,14 +23,14 @@ class Job:
     Attributes:
         hits: What the cache knows, by key.
         cuts: What is done about each stage.
-        context: The build context, .dockerignore applied.
+        contexts: The build context (its name is empty) and named ones, .dockerignore applied.
     """
 
     plan: Plan
     keys: Keys
     hits: Mapping[Digest, CacheEntry]
     cuts: tuple[StageCut, ...]
-    context: SourceFiles
+    contexts: Mapping[str, SourceFiles]
     inputs: Inputs
     tools: Tools
 

@@ -28,6 +28,7 @@ from pybuild.graph.plan import (
     StagePlan,
     Step,
     WorkdirAction,
+    sources_of,
 )
 from pybuild.layers.pack import PackedLayer, pack
 from pybuild.ports import CacheEntry, ChainLayer
@@ -171,20 +172,21 @@ class StageRun:
             case RunAction() as action:
                 return run_step(step, action, live, vertex, self._job)
             case CopyAction() as action:
-                return copy_step(step, action, self._source(action), live, self._job)
+                return copy_step(step, action, self._source(step), live, self._job)
             case WorkdirAction() as action:
                 return workdir_step(step, action, live, self._job)
             case _:
                 assert_never(step.action)
 
-    def _source(self, action: CopyAction) -> SourceFiles:
-        match action.source:
-            case FromContext():
-                return self._job.context
+    def _source(self, step: Step) -> SourceFiles:
+        (source,) = sources_of(step.action)
+        match source:
+            case FromContext(name):
+                return self._job.contexts[name]
             case FromStage(index):
                 return self._finished[index].files(self._tools)
             case _:
-                assert_never(action.source)
+                assert_never(source)
 
     def _pack(self, items: Sequence[Item]) -> PackedLayer:
         inputs = self._job.inputs

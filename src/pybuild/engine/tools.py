@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pybuild.dockerfile.instructions import Dockerfile
 from pybuild.engine.ignored import NOTHING_IGNORED, IgnoredPaths
 from pybuild.engine.progress import Progress
 from pybuild.layers.compression import GZIP, Compression
-from pybuild.ports import BlobStore, Registry, Rootfs, StepCache
+from pybuild.ports import (
+    PLAIN_SANDBOX,
+    BlobStore,
+    CacheMounts,
+    Registry,
+    Remotes,
+    Rootfs,
+    Sandbox,
+    StepCache,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +29,8 @@ class Tools:
 
     Attributes:
         cache: None where no step cache is used.
+        remotes: Fetches what ADD names by URL.
+        cache_mounts: Where ``RUN --mount=type=cache`` keeps its directories.
         stopping: Set when the build has failed: whoever moves bytes for it gives up.
     """
 
@@ -26,6 +39,8 @@ class Tools:
     registry: Registry
     cache: StepCache | None
     progress: Progress
+    remotes: Remotes | None = None
+    cache_mounts: CacheMounts | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
 
 
@@ -46,9 +61,18 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What steps read besides the ports."""
+    """What steps read besides the ports.
+
+    Attributes:
+        sandbox: What is around every RUN.
+        secrets: Values of ``RUN --mount=type=secret``, by id.
+        ssh: Sockets of agents for ``RUN --mount=type=ssh``, by id.
+    """
 
     dockerfile: Dockerfile
     times: Times
     compression: Compression = GZIP
     ignored: IgnoredPaths = NOTHING_IGNORED
+    sandbox: Sandbox = PLAIN_SANDBOX
+    secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    ssh: Mapping[str, Path] = field(default_factory=dict)

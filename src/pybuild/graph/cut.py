@@ -6,7 +6,7 @@ usable if
 
 - its chain begins with the layers of the stage's base, as they are used in this build,
 - it has one layer for every step up to its own, and
-- no step up to it copies from a stage that has to run in this build: that stage's bytes may be
+- no step up to it reads a stage that has to run in this build: that stage's bytes may be
   other ones than those the entry was made from.
 """
 
@@ -18,13 +18,14 @@ from typing import assert_never
 
 from pybuild.digest import Digest
 from pybuild.graph.plan import (
-    CopyAction,
+    Action,
     FromStage,
     ImageBase,
     Plan,
     ScratchBase,
     StageBase,
     StagePlan,
+    sources_of,
 )
 from pybuild.ports import CacheEntry, ChainLayer
 
@@ -39,7 +40,7 @@ class StageCut:
             run first.
         entry: The hit that the chain came from, or None.
         needed: Whether the target cannot be made without it.
-        read: Whether another stage's step that must run copies its files.
+        read: Whether another stage's step that must run reads its files.
     """
 
     reused: int
@@ -135,10 +136,13 @@ def _deepest(
 
 def _steps_before_running_source(stage: StagePlan, running: frozenset[int]) -> int:
     for place, step in enumerate(stage.steps):
-        match step.action:
-            case CopyAction(source=FromStage(index)) if index in running:
-                return place
+        if not running.isdisjoint(_read_stages(step.action)):
+            return place
     return len(stage.steps)
+
+
+def _read_stages(action: Action) -> list[int]:
+    return [source.index for source in sources_of(action) if isinstance(source, FromStage)]
 
 
 def _continues(base: Sequence[ChainLayer], chain: Sequence[ChainLayer], steps: int) -> bool:
@@ -164,7 +168,7 @@ def _needed(plan: Plan, reused: Sequence[int]) -> tuple[frozenset[int], frozense
         if reused[index] == 0 and isinstance(stage.base, StageBase):
             waiting.append(stage.base.index)
         for step in stage.steps[reused[index] :]:
-            if isinstance(step.action, CopyAction) and isinstance(step.action.source, FromStage):
-                read.add(step.action.source.index)
-                waiting.append(step.action.source.index)
+            sources = _read_stages(step.action)
+            read.update(sources)
+            waiting.extend(sources)
     return frozenset(needed), frozenset(read)

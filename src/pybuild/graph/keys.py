@@ -12,7 +12,10 @@ Left out:
 - proxy variables: they say how to reach the network, not what to build (as BuildKit does).
 - ``SOURCE_DATE_EPOCH``, unless ``--rewrite-timestamp`` clamps every layer's times to it: CI sets
   it from the commit, and a key that changes with every commit is no key.
-- secrets: only ever by id.
+- secrets: only ever by id; ssh agents, too.
+- what a cache mount holds, its id, and how it is shared: a cache may make a step faster, not
+  different.
+- lines that ``--add-host`` puts into ``/etc/hosts``, limits and sizes: the machine's.
 - the step's line, comments and spelling: only what they mean.
 """
 
@@ -24,21 +27,34 @@ from typing import assert_never
 from pybuild.digest import Digest
 from pybuild.graph.encoding import Value, key_of
 from pybuild.graph.plan import (
+    Action,
     Base,
+    BindMount,
+    CacheMount,
     CopyAction,
+    Files,
     FromContext,
     FromStage,
     ImageBase,
+    Inline,
+    Mount,
+    Part,
     Plan,
     RunAction,
     ScratchBase,
+    SecretMount,
+    Source,
+    SshMount,
     StageBase,
     Step,
+    TemporaryMount,
     WorkdirAction,
+    sources_of,
 )
 from pybuild.oci.platform import Platform
+from pybuild.ports import RemoteSource
 
-SCHEMA = "pybuild step 2"
+SCHEMA = "pybuild step 3"
 """Changes whenever a key's meaning or a layer's bytes change."""
 
 ContextKey = tuple[int, int]
@@ -47,8 +63,7 @@ ContextKey = tuple[int, int]
 
 def stage_keys(
     plan: Plan,
-    platform: Platform,
-    context_digests: Mapping[ContextKey, bytes],
+    contents: Mapping[ContextKey, bytes],
     *,
     rewrite_to: int | None = None,
 ) -> tuple[tuple[Digest, ...], ...]:
@@ -56,17 +71,16 @@ def stage_keys(
 
     Args:
         plan: What to build.
-        platform: What it is built for.
-        context_digests: For each step that copies from the context, a digest of what it copies.
+        contents: For each step that reads a context or a remote source, a digest of what it reads.
         rewrite_to: The epoch that the layers' times are clamped to, or None.
     """
     keys: list[tuple[Digest, ...]] = []
     last: list[Digest] = []
     for stage in plan.stages:
-        key = base_key(stage.base, platform, last)
+        key = base_key(stage.base, stage.platform, last)
         own: list[Digest] = []
         for place, step in enumerate(stage.steps):
-            content = context_digests.get((stage.index, place))
+            content = contents.get((stage.index, place))
             key = step_key(key, step, last, content, rewrite_to)
             own.append(key)
         keys.append(tuple(own))
@@ -94,30 +108,82 @@ def step_key(
     content: bytes | None,
     rewrite_to: int | None,
 ) -> Digest:
-    """The key of one step; content is the digest of the context files that it copies."""
+    """The key of one step; content is the digest of all that it reads from outside the plan."""
     match step.action:
-        case RunAction(argv, env, _, user, workdir):
-            parts: tuple[Value, ...] = ("run", argv, env, user, workdir)
+        case RunAction() as run:
+            parts = _running(run, last)
         case CopyAction() as copy:
-            parts = ("copy", _source_key(copy, last, content), *_placing(copy))
+            parts = ("copy", [_part(part, last) for part in copy.parts], *_placing(copy))
         case WorkdirAction(path, user):
             parts = ("workdir", path, user)
         case _:
             assert_never(step.action)
-    return key_of(SCHEMA, parent, rewrite_to, *parts)
+    if content is None and reads_outside(step.action):
+        raise ValueError("a step that reads a context has no digest of it")
+    return key_of(SCHEMA, parent, rewrite_to, content or b"", *parts)
+
+
+def reads_outside(action: Action) -> bool:
+    """Whether an action reads a context or a remote source, so that its key needs their digest."""
+    if isinstance(action, CopyAction) and any(isinstance(p, RemoteSource) for p in action.parts):
+        return True
+    return any(isinstance(source, FromContext) for source in sources_of(action))
+
+
+def _running(run: RunAction, last: Sequence[Digest]) -> tuple[Value, ...]:
+    script = () if run.script is None else (run.script.name, run.script.data)
+    mounts = [_mount(mount, last) for mount in run.mounts]
+    return ("run", run.argv, run.env, run.user, run.workdir, mounts, run.network, script)
+
+
+def _mount(mount: Mount, last: Sequence[Digest]) -> Value:
+    match mount:
+        case BindMount(source, path, target, writable):
+            return ("bind", _source(source, last), path, target, writable)
+        case CacheMount(target=target, source=source, path=path):
+            return ("cache", target, () if source is None else (_source(source, last), path))
+        case TemporaryMount(target, size_bytes):
+            return ("tmpfs", target, size_bytes)
+        case SecretMount() as one:
+            # Whether there is a value changes what the command sees, but not what it should make.
+            return ("secret", one.id, one.target, one.env, one.mode, one.uid, one.gid)
+        case SshMount() as one:
+            return ("ssh", one.id, one.target, one.mode, one.uid, one.gid)
+        case _:
+            assert_never(mount)
+
+
+def _part(part: Part, last: Sequence[Digest]) -> Value:
+    match part:
+        case Files(source, paths):
+            return ("files", _source(source, last), paths)
+        case Inline(name, data):
+            return ("inline", name, data)
+        case RemoteSource(url, _, keep_git_dir):
+            return ("remote", url, keep_git_dir)  # its bytes stand in the content's digest
+        case _:
+            assert_never(part)
 
 
 def _placing(copy: CopyAction) -> tuple[Value, ...]:
-    return (copy.sources, copy.destination, copy.workdir, copy.chown, copy.chmod, copy.add)
+    return (
+        copy.destination,
+        copy.workdir,
+        copy.chown,
+        copy.chmod,
+        copy.add,
+        copy.link,
+        copy.parents,
+        copy.exclude,
+        copy.unpack,
+    )
 
 
-def _source_key(copy: CopyAction, last: Sequence[Digest], content: bytes | None) -> Value:
-    match copy.source:
-        case FromContext():
-            if content is None:
-                raise ValueError("a copy from the context has no content digest")
-            return content
+def _source(source: Source, last: Sequence[Digest]) -> Value:
+    match source:
+        case FromContext(name):
+            return ("context", name)  # its bytes stand in the content's digest
         case FromStage(index):
-            return last[index]
+            return ("stage", last[index])
         case _:
-            assert_never(copy.source)
+            assert_never(source)

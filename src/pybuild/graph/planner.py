@@ -36,6 +36,7 @@ from pybuild.graph.plan import (
     Action,
     Base,
     CopyAction,
+    Files,
     FromContext,
     FromStage,
     ImageBase,
@@ -54,6 +55,7 @@ from pybuild.graph.stages import Links
 from pybuild.graph.state import StageState
 from pybuild.imagepath import ImagePath
 from pybuild.oci.config import RunConfig
+from pybuild.oci.platform import Platform
 from pybuild.oci.reference import Reference
 from pybuild.ports import ResolvedImage
 
@@ -91,6 +93,7 @@ class _Planner:
         self._dockerfile = dockerfile
         self._scope = scope
         self._resolved = resolved
+        self._platform = Platform.parse(scope.platform_args["TARGETPLATFORM"])
         self._states: dict[int, StageState] = {}  # by index in the Dockerfile
         self._places: dict[int, int] = {}  # index in the Dockerfile → index in the plan
         self._images: dict[Reference, int] = {}
@@ -107,7 +110,16 @@ class _Planner:
         self._states[links.stage.index] = state
         self._places[links.stage.index] = index
         self.stages.append(
-            StagePlan(index, name, base, steps, state.run, tuple(state.history), state.author)
+            StagePlan(
+                index,
+                name,
+                self._platform,
+                base,
+                steps,
+                state.run,
+                tuple(state.history),
+                state.author,
+            )
         )
 
     def unused_args(self) -> Iterator[BuildWarning]:
@@ -145,7 +157,10 @@ class _Planner:
         if source not in self._images:
             self._images[source] = len(self.stages)
             base = ImageBase(self._resolved[source])
-            self.stages.append(StagePlan(len(self.stages), str(source), base, (), RunConfig(), ()))
+            index = len(self.stages)
+            self.stages.append(
+                StagePlan(index, str(source), self._platform, base, (), RunConfig(), ())
+            )
         return self._images[source]
 
 
@@ -230,7 +245,7 @@ class _StageReader:
             },
         )
         action = self._place(add, FromContext())
-        for source in action.sources:
+        for source in add.sources:
             if source.startswith(_URLS):
                 raise missing(self.dockerfile, add.location, f"ADD of a remote source ({source})")
         return action
@@ -253,7 +268,8 @@ class _StageReader:
         }
         self.note(history.copy_text(copy, sources, destination, flags), layer=True)
         return CopyAction(
-            source, sources, destination, self.state.workdir, **flags,
+            (Files(source, sources),), destination, self.state.workdir, flags["chown"],
+            flags["chmod"],
             add=isinstance(copy, Add),
         )  # fmt: skip
 

@@ -19,6 +19,7 @@ from typing import Self
 from pybuild import events
 from pybuild.errors import HostUnsupported, IntegrityError
 from pybuild.imagepath import ImagePath
+from pybuild.ports import PLAIN_SANDBOX, Process
 from pybuild.rootfs import foreign, mounts, snapshot
 from pybuild.rootfs.gate import Gate
 from pybuild.rootfs.inplace_tree import InplaceTree
@@ -75,6 +76,12 @@ class InplaceRootfs:
         ours = (*self.foreign_mounts(), self.layout.prefix)
         found = foreign.above(path.relative, ours)
         return f"/{os.fsdecode(found)}" if found else ""
+
+    def refusal(self, process: Process) -> str:
+        """What of a command's surroundings cannot be had here."""
+        if process.mounts or process.network == "none" or process.sandbox != PLAIN_SANDBOX:
+            return "mounts, networks and limits of a RUN are not supported yet"
+        return ""
 
     def run_on_host(
         self,

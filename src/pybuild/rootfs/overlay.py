@@ -14,7 +14,7 @@ from typing import Self
 from pybuild import events
 from pybuild.errors import HostUnsupported
 from pybuild.imagepath import ImagePath
-from pybuild.ports import Process
+from pybuild.ports import PLAIN_SANDBOX, Process
 from pybuild.rootfs import mountpoints, places, upper
 from pybuild.rootfs.mountpoints import Bind
 from pybuild.rootfs.run import syscalls, tryout, userns
@@ -77,6 +77,12 @@ class OverlayRootfs:
 
     def blocked(self, path: ImagePath) -> str:  # noqa: ARG002 - the port's
         """Nothing of this machine lies in a tree."""
+        return ""
+
+    def refusal(self, process: Process) -> str:
+        """What of a command's surroundings cannot be had here."""
+        if process.mounts or process.network == "none" or process.sandbox != PLAIN_SANDBOX:
+            return "mounts, networks and limits of a RUN are not supported yet"
         return ""
 
     def run_on_host(

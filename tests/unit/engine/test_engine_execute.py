@@ -20,7 +20,7 @@ from pybuild.store.blobs import LayoutStore
 from pybuild.tree.index import TreeIndex
 from tools.fake_rootfs import FakeRootfs
 from tools.memory_ports import MemoryRegistry
-from tools.planning import PLATFORM, plan_of
+from tools.planning import plan_of
 
 NOW = 1_700_000_000
 
@@ -60,7 +60,7 @@ class Bench:
         plan = plan_of(text, args=args)
         inputs = Inputs(parse(text, file="Dockerfile"), Times(NOW, None, None))
         files = SourceFiles(TreeIndex(), self.place)
-        keys = stage_keys(plan, PLATFORM, context_digests(plan, files, inputs))
+        keys = stage_keys(plan, context_digests(plan, files, inputs))
         hits = self.cache.look_up([key for stage in keys for key in stage])
         job = Job(plan, keys, hits, cut(plan, keys, hits), files, inputs, tools)
         self.layers = []

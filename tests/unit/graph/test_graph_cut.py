@@ -7,6 +7,7 @@ from pybuild.dockerfile.location import Location
 from pybuild.graph.cut import cut
 from pybuild.graph.plan import (
     CopyAction,
+    Files,
     FromStage,
     Plan,
     RunAction,
@@ -18,6 +19,7 @@ from pybuild.graph.plan import (
 from pybuild.oci import media
 from pybuild.oci.config import RunConfig
 from pybuild.oci.manifest import Descriptor
+from pybuild.oci.platform import Platform
 from pybuild.ports import CacheEntry, ChainLayer
 
 HERE = Location("Dockerfile", 1, 1)
@@ -33,11 +35,13 @@ def run(name):
 
 
 def copy(name, stage):
-    return Step(HERE, name, CopyAction(FromStage(stage), ("/x",), "/x", "/", "", "", add=False), 0)
+    return Step(
+        HERE, name, CopyAction((Files(FromStage(stage), ("/x",)),), "/x", "/", "", "", add=False), 0
+    )
 
 
 def stage(index, base, *steps):
-    return StagePlan(index, f"s{index}", base, steps, RunConfig(), ())
+    return StagePlan(index, f"s{index}", Platform.host(), base, steps, RunConfig(), ())
 
 
 def entry(*layers):

@@ -3,7 +3,7 @@
 import pytest
 
 from pybuild.graph.keys import stage_keys
-from tools.planning import PLATFORM, plan_of
+from tools.planning import plan_of
 
 
 def key_of(text, *, args=(), content=b"files", rewrite_to=None):
@@ -14,7 +14,7 @@ def key_of(text, *, args=(), content=b"files", rewrite_to=None):
         for stage in plan.stages
         for place, _ in enumerate(stage.steps)
     }
-    return stage_keys(plan, PLATFORM, digests, rewrite_to=rewrite_to)[plan.target][-1]
+    return stage_keys(plan, digests, rewrite_to=rewrite_to)[plan.target][-1]
 
 
 RUN = "FROM a\nRUN make\n"

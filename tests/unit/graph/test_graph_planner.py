@@ -5,11 +5,13 @@ import pytest
 from pybuild.errors import DockerfileError
 from pybuild.graph.plan import (
     CopyAction,
+    Files,
     FromContext,
     FromStage,
     RunAction,
     StageBase,
     WorkdirAction,
+    sources_of,
 )
 from pybuild.oci.config import DEFAULT_PATH, RunConfig
 from tools.planning import last, plan_of
@@ -81,7 +83,7 @@ def test_only_what_the_target_needs_is_planned():
     )
     plan = plan_of(text, target="final")
     assert [stage.name for stage in plan.stages] == ["build", "final"]
-    assert actions(plan)[0].source == FromStage(0)
+    assert sources_of(actions(plan)[0]) == (FromStage(0),)
     assert [s.name for s in plan_of(text, target="1").stages] == ["build"]
 
 
@@ -105,7 +107,7 @@ def test_workdirs_join_and_the_root_makes_no_layer():
 def test_copies_keep_their_words_for_placement():
     plan = plan_of("FROM a\nWORKDIR /w\nARG D=out\nCOPY --chown=1:2 --chmod=755 a b* $D/\n")
     assert actions(plan)[1] == CopyAction(
-        FromContext(), ("a", "b*"), "out/", "/w", "1:2", "755", add=False
+        (Files(FromContext(), ("a", "b*")),), "out/", "/w", "1:2", "755", add=False
     )
 
 
