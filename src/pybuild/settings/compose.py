@@ -11,14 +11,24 @@ from pybuild.errors import UsageError
 from pybuild.events import BuildWarning
 from pybuild.oci.platform import Platform
 from pybuild.oci.reference import Reference
-from pybuild.request import BuildRequest, Credential, GitOptions, HookOptions, S3Options
+from pybuild.request import (
+    BuildRequest,
+    Credential,
+    GitOptions,
+    HookOptions,
+    RunOptions,
+    S3Options,
+)
+from pybuild.settings.annotations import read_annotations
 from pybuild.settings.caches import read_caches
+from pybuild.settings.contexts import read_build_contexts, read_context
 from pybuild.settings.form import read_form
 from pybuild.settings.outputs import Exports, read_outputs
 from pybuild.settings.place import Place
 from pybuild.settings.registries import read_registries
+from pybuild.settings.runs import read_run_options
 from pybuild.settings.table import OPTIONS
-from pybuild.settings.values import Values, truth
+from pybuild.settings.values import Values, name_and_value, truth
 
 EPOCH = "SOURCE_DATE_EPOCH"
 _FILES = (
@@ -29,7 +39,6 @@ _FILES = (
     "image-name-tag-with-digest-file",
 )
 """In the order of ResultFiles."""
-_SCP_FORM = re.compile(r"[\w.-]+@[\w.-]+:")  # git@host:path
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +102,9 @@ def compose(values: Values, place: Place) -> Prepared:
     arguments, warnings = _build_args(values, place)
     sources, from_warnings = read_caches(values.many("cache-from"), values.source("cache-from"))
     sinks, to_warnings = read_caches(values.many("cache-to"), values.source("cache-to"))
+    run, run_warnings = read_run_options(values, place)
     request = BuildRequest(
-        context=_context(values, place),
+        context=read_context(values, place),
         context_sub_path=values.text("context-sub-path"),
         state_dir=place.state_dir(values.text("state-dir")),
         now_s=place.now_s,
@@ -102,7 +112,9 @@ def compose(values: Values, place: Place) -> Prepared:
         target=values.text("target"),
         platform=_platform(values),
         build_args=arguments,
-        labels=tuple(_pair(label, values.source("label")) for label in values.many("label")),
+        labels=tuple(
+            name_and_value(label, values.source("label")) for label in values.many("label")
+        ),
         tags=_tags(values, exports.names),
         push=values.flag("push") or exports.push,
         outputs=exports.outputs,
@@ -127,14 +139,19 @@ def compose(values: Values, place: Place) -> Prepared:
         s3=_s3(place),
         hook=_hook(values),
         dry_run=values.flag("dry-run"),
+        build_contexts=read_build_contexts(values, place),
+        no_cache_stages=values.many("no-cache-filter"),
+        annotations=read_annotations(values.many("annotation"), values.source("annotation")),
+        run=run,
+        foreign_syntax=values.text("syntax") == "ignore",
     )
     if request.push and not request.tags:
         raise UsageError("--push needs a name for the image", hint="give --tag HOST/NAME:TAG")
     return Prepared(
         request,
         files=_files(values, place),
-        warnings=warnings + from_warnings + to_warnings,
-        secrets=secrets_of(values) + place.proxy_passwords(),
+        warnings=warnings + from_warnings + to_warnings + run_warnings,
+        secrets=secrets_of(values) + _run_secrets(run) + place.proxy_passwords(),
         progress=_progress(values),
         verbosity=values.text("verbosity"),
         timestamps=values.flag("log-timestamp"),
@@ -143,29 +160,18 @@ def compose(values: Values, place: Place) -> Prepared:
 
 def secrets_of(values: Values) -> tuple[str, ...]:
     """Every secret that the options hold."""
-    texts = (values.text(option.name) for option in OPTIONS if option.secret)
-    return tuple(text for text in texts if text)
+    return tuple(
+        text
+        for option in OPTIONS
+        if option.secret
+        for text in (values.many(option.name) or (values.text(option.name),))
+        if text
+    )
 
 
-def _context(values: Values, place: Place) -> str:
-    text = values.text("context")
-    if not text:
-        raise UsageError(
-            "the build context is missing", hint="name a directory: pybuild build [OPTIONS] ."
-        )
-    return local_context(text, place)
-
-
-def local_context(text: str, place: Place) -> str:
-    """A context as the request wants it: a path absolute and resolved, all else as it is."""
-    scheme, separator, rest = text.partition("://")
-    if text == "-" or (scheme == "tar" and rest == "stdin"):
-        return "-"
-    if separator and scheme in {"dir", "tar"}:  # Kaniko's spelling of what a path says itself
-        return str(place.path(rest))
-    if separator or _SCP_FORM.match(text):
-        return text
-    return str(place.path(text))
+def _run_secrets(run: RunOptions) -> tuple[str, ...]:
+    """The values of a RUN's secrets that are not in files; those are read when they are needed."""
+    return tuple(secret.value for secret in run.secrets if secret.value)
 
 
 def _platform(values: Values) -> Platform:
@@ -205,20 +211,13 @@ def _ignore_paths(values: Values) -> tuple[str, ...]:
     return tuple(dict.fromkeys("/" + posixpath.normpath(path).lstrip("/") for path in paths))
 
 
-def _pair(text: str, source: str) -> tuple[str, str]:
-    name, _, value = text.partition("=")
-    if not name:
-        raise UsageError(f"{source}: {text!r} is not of the form NAME=VALUE")
-    return name, value
-
-
 def _build_args(
     values: Values, place: Place
 ) -> tuple[tuple[tuple[str, str], ...], tuple[BuildWarning, ...]]:
     pairs: list[tuple[str, str]] = []
     warnings: list[BuildWarning] = []
     for text in values.many("build-arg"):
-        name, value = _pair(text, values.source("build-arg"))
+        name, value = name_and_value(text, values.source("build-arg"))
         if "=" in text:
             pairs.append((name, value))
         elif name in place.env:

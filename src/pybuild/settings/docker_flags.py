@@ -33,20 +33,11 @@ _FLAGS: tuple[DockerFlag, ...] = (
     DockerFlag("builder", why="there is one builder, this program"),
     DockerFlag("provenance", harmless=("", "false", "mode=disabled")),
     DockerFlag("sbom", harmless=("", "false")),
-    DockerFlag("network", harmless=("", "default", "host")),  # a RUN has the builder's network
     DockerFlag("check", boolean=True, harmless=("false",)),
     DockerFlag("call", harmless=("", "build")),
-    DockerFlag("add-host"),
-    DockerFlag("allow"),
-    DockerFlag("annotation"),
+    DockerFlag("allow", harmless=("network.host",)),
     DockerFlag("attest"),
-    DockerFlag("build-context"),
     DockerFlag("cgroup-parent", harmless=("",)),
-    DockerFlag("no-cache-filter"),
-    DockerFlag("secret"),
-    DockerFlag("shm-size"),
-    DockerFlag("ssh"),
-    DockerFlag("ulimit"),
 )
 
 DOCKER_FLAGS: Mapping[str, DockerFlag] = MappingProxyType({flag.name: flag for flag in _FLAGS})

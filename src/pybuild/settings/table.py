@@ -9,8 +9,14 @@ from pybuild.settings.image_options import IMAGE_OPTIONS
 from pybuild.settings.option import Option
 from pybuild.settings.program_options import PROGRAM_OPTIONS
 from pybuild.settings.registry_options import REGISTRY_OPTIONS
+from pybuild.settings.run_options import RUN_OPTIONS
 
-OPTIONS: tuple[Option, ...] = (*IMAGE_OPTIONS, *REGISTRY_OPTIONS, *PROGRAM_OPTIONS)
+OPTIONS: tuple[Option, ...] = (
+    *IMAGE_OPTIONS,
+    *RUN_OPTIONS,
+    *REGISTRY_OPTIONS,
+    *PROGRAM_OPTIONS,
+)
 
 BY_NAME: Mapping[str, Option] = MappingProxyType({option.name: option for option in OPTIONS})
 

@@ -116,6 +116,18 @@ def truth(text: str, source: str) -> bool:
     raise UsageError(f"{source}: {text!r} is neither true nor false")
 
 
+def name_and_value(text: str, source: str) -> tuple[str, str]:
+    """Read ``NAME=VALUE``; without ``=`` the value is empty.
+
+    Raises:
+        UsageError: The name is empty.
+    """
+    name, _, value = text.partition("=")
+    if not name:
+        raise UsageError(f"{source}: {text!r} is not of the form NAME=VALUE")
+    return name, value
+
+
 def from_flags(parsed: argv.Parsed) -> dict[str, Given]:
     """What the flags of ``build`` give; repeated ones are collected in order.
 

@@ -226,7 +226,7 @@ def test_what_cannot_be_taken_is_said(flags, message):
         ["--pull=false", "--rm", "--force-rm"],
         ["--builder", "default"],
         ["--provenance=false", "--sbom=false"],
-        ["--network", "host"],
+        ["--allow", "network.host"],
     ],
 )
 def test_flags_of_docker_that_ask_for_what_happens_anyway(flags):
@@ -238,10 +238,8 @@ def test_flags_of_docker_that_ask_for_what_happens_anyway(flags):
     [
         (["--provenance=mode=max"], "not supported yet: --provenance=mode=max"),
         (["--sbom=true"], "not supported yet: --sbom=true"),
-        (["--network", "none"], "not supported yet: --network=none"),
-        (["--secret", "id=a,env=B"], "not supported yet: --secret"),
+        (["--allow=security.insecure"], "not supported yet: --allow=security.insecure"),
         (["--check"], "not supported yet: --check=true"),
-        (["--build-context=a=b"], "not supported yet: --build-context"),
     ],
 )
 def test_flags_of_docker_that_there_are_not_yet(flags, message):
