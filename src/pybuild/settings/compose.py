@@ -21,6 +21,7 @@ from pybuild.request import (
 )
 from pybuild.settings.annotations import read_annotations
 from pybuild.settings.caches import read_caches
+from pybuild.settings.call import BUILD, Call, read_call
 from pybuild.settings.contexts import read_build_contexts, read_context
 from pybuild.settings.form import read_form
 from pybuild.settings.outputs import Exports, read_outputs
@@ -67,6 +68,7 @@ class Prepared:
         progress: The form of the log.
         verbosity: How much the log tells, in Kaniko's words.
         timestamps: Whether every line of the log begins with the time.
+        call: Whether it is built at all.
     """
 
     request: BuildRequest
@@ -76,6 +78,7 @@ class Prepared:
     progress: str = "auto"
     verbosity: str = "info"
     timestamps: bool = False
+    call: Call = BUILD
 
     def with_warnings(self, warnings: tuple[BuildWarning, ...]) -> Prepared:
         """The same build, with more to warn of."""
@@ -155,6 +158,7 @@ def compose(values: Values, place: Place) -> Prepared:
         progress=_progress(values),
         verbosity=values.text("verbosity"),
         timestamps=values.flag("log-timestamp"),
+        call=read_call(values),
     )
 
 

@@ -33,8 +33,6 @@ _FLAGS: tuple[DockerFlag, ...] = (
     DockerFlag("builder", why="there is one builder, this program"),
     DockerFlag("provenance", harmless=("", "false", "mode=disabled")),
     DockerFlag("sbom", harmless=("", "false")),
-    DockerFlag("check", boolean=True, harmless=("false",)),
-    DockerFlag("call", harmless=("", "build")),
     DockerFlag("allow", harmless=("network.host",)),
     DockerFlag("attest"),
     DockerFlag("cgroup-parent", harmless=("",)),

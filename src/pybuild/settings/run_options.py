@@ -98,6 +98,21 @@ RUN_OPTIONS: tuple[Option, ...] = (
         action="annotations",
     ),
     Option(
+        "call",
+        Kind.TEXT,
+        "What is done: `build`, or one of `check`, `outline`, `targets`, which only read; with "
+        "`,format=json` for programs, a check also with `,format=sarif`.",
+        default="build",
+        metavar="NAME[,format=FORMAT]",
+        action="call",
+    ),
+    Option(
+        "check",
+        Kind.FLAG,
+        "The same as `--call check`.",
+        default="false",
+    ),
+    Option(
         "syntax",
         Kind.CHOICE,
         "What a `# syntax=` line that names another language is: an error, or passed over.",

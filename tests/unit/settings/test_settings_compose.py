@@ -239,7 +239,6 @@ def test_flags_of_docker_that_ask_for_what_happens_anyway(flags):
         (["--provenance=mode=max"], "not supported yet: --provenance=mode=max"),
         (["--sbom=true"], "not supported yet: --sbom=true"),
         (["--allow=security.insecure"], "not supported yet: --allow=security.insecure"),
-        (["--check"], "not supported yet: --check=true"),
     ],
 )
 def test_flags_of_docker_that_there_are_not_yet(flags, message):

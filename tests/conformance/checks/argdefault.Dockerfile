@@ -1,0 +1,3 @@
+ARG EMPTY
+FROM busybox${EMPTY} AS one
+FROM busybox:${EMPTY}latest AS two

@@ -1,0 +1,7 @@
+FROM busybox
+RUN a \
+
+ b <<EOF
+
+text
+EOF

@@ -1,0 +1,4 @@
+FROM busybox AS one
+ENV A=$PATH B=$HOSTNAME
+FROM one
+ENV K=$A$B$C

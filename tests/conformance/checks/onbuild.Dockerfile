@@ -1,0 +1,3 @@
+FROM scratch
+ONBUILD CMD x
+ONBUILD ENV a b

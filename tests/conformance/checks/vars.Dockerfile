@@ -1,0 +1,19 @@
+FROM scratch AS one
+ARG DEFINED=1 SECOND=$DEFINED
+ENV A=$NOPE B=${ALSO:-x} C=${THIRD-} D=${F:+y} E=${G#x} H=${I/a/b}
+COPY --chown=$USR --chmod=$MOD $SRC $DST
+COPY --from=busybox $FRM /x
+LABEL $LBL=$DEFINED x=$defined y=$DEFIND
+USER $PAHT
+EXPOSE $PRT
+STOPSIGNAL 9$SIG
+VOLUME /v$VOL
+WORKDIR $WD/$HOME
+ENV x=1 z=$x
+ENV z=$x
+ARG LATE
+ENV late=$LATE q='$SINGLE' r="$DOUBLE" s=\$ESC
+CMD ["$CMDVAR"]
+RUN echo $RUNVAR
+FROM one
+ENV k=$A l=$DEFINED m=$TARGETPLATFORM n=$HTTP_PROXY

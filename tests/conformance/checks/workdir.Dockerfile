@@ -1,0 +1,13 @@
+FROM scratch
+WORKDIR a
+WORKDIR b/c
+WORKDIR /abs
+WORKDIR d
+FROM scratch AS v
+ARG D=/x
+WORKDIR $D
+WORKDIR rel
+FROM v
+WORKDIR again
+FROM busybox
+WORKDIR onbusy
