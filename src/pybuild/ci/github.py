@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pybuild.ci.checkout import Checkout
 from pybuild.ci.workflow_commands import GroupFolds, WorkflowCommands, break_commands
+from pybuild.cli.check_command import call
 from pybuild.cli.conduct import Outcome, conduct, log_for
 from pybuild.cli.invocation import Invocation
 from pybuild.errors import PybuildError, StepFailed, UsageError
@@ -25,6 +26,7 @@ from pybuild.report.outcome import error_lines
 from pybuild.report.plain import Level, PlainLog
 from pybuild.report.summary import failure_summary, success_summary
 from pybuild.request import BuildResult
+from pybuild.settings.call import BUILD
 from pybuild.settings.compose import Prepared, compose, secrets_of
 from pybuild.settings.table import OPTIONS
 from pybuild.settings.values import (
@@ -63,6 +65,12 @@ def run(invocation: Invocation) -> int:
         if isinstance(event, BuildWarning):
             commands.warning(event.message, event.code, locate(event.file), event.line)
 
+    if prepared.call != BUILD:
+
+        def tell(line: str) -> None:
+            invocation.out.line(break_commands(line))
+
+        return call(prepared, prepared.call, invocation, tell=tell, watch=watch)
     outcome = conduct(prepared, invocation, _log(prepared, invocation, commands), watch)
     _hand_over(checkout, prepared, commands)
     return _publish(outcome, history, page, locate)
@@ -108,8 +116,9 @@ def _prepare(invocation: Invocation, commands: WorkflowCommands) -> Prepared:
     )
     for secret in secrets_of(values):
         invocation.masker.add(secret)
-        commands.mask(secret)
     prepared = compose(values, invocation.place())
+    for secret in prepared.secrets:
+        commands.mask(secret)
     for credential in prepared.request.registries.credentials:
         # What a config.json holds: base64 of the pair shows neither part of it.
         pair = f"{credential.user}:{credential.password}"

@@ -7,6 +7,7 @@ from pybuild.cli.help import build_help
 from pybuild.cli.invocation import Invocation
 from pybuild.errors import PybuildError, UsageError
 from pybuild.settings import argv
+from pybuild.settings.call import BUILD
 from pybuild.settings.compose import Prepared, compose
 from pybuild.settings.values import (
     Given,
@@ -28,6 +29,10 @@ def run(invocation: Invocation) -> int:
         invocation.out.line(build_help())
         return 0
     prepared = prepare(invocation, given_by(parsed))
+    if prepared.call != BUILD:
+        from pybuild.cli.check_command import call  # noqa: PLC0415 - the two know each other
+
+        return call(prepared, prepared.call, invocation)
     outcome = conduct(prepared, invocation, log_for(prepared, invocation, text_log))
     return outcome.status if isinstance(outcome, PybuildError) else 0
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pybuild.cli.invocation import Invocation
-from pybuild.errors import PybuildError, StateError
+from pybuild.errors import PybuildError, StateError, UsageError
 from pybuild.events import Emit, Event
 from pybuild.report.lines import Lines
 from pybuild.report.log import Log, QuietLog, TextLog
@@ -16,6 +16,7 @@ from pybuild.report.outcome import image_name_lines, result_lines
 from pybuild.report.plain import Level, PlainLog
 from pybuild.report.rawjson import JsonLog
 from pybuild.request import BuildResult
+from pybuild.settings.call import BUILD
 from pybuild.settings.compose import Prepared, ResultFiles
 
 Outcome = BuildResult | PybuildError | None
@@ -37,6 +38,10 @@ def conduct(
         The result; None after a dry run, whose plan is printed; or the error, which the log has
         already told.
     """
+    if prepared.call != BUILD:
+        raise UsageError(
+            f"--call={prepared.call.name} is not known here", hint="use pybuild build or check"
+        )
     for secret in prepared.secrets:
         invocation.masker.add(secret)
     emit = _both(log.emit, watch) if watch else log.emit

@@ -9,6 +9,7 @@ from pathlib import Path
 from pybuild.cli.invocation import Invocation
 from pybuild.cli.surroundings import Machine, Row, exposed_rows, process_rows
 from pybuild.errors import HostUnsupported, UsageError
+from pybuild.rootfs.abilities import abilities
 from pybuild.rootfs.probe import Availability, probe
 from pybuild.rootfs.run.syscalls import landlock_abi
 from pybuild.settings.values import Values, from_environment
@@ -54,7 +55,7 @@ def examine(invocation: Invocation, try_backends: Probe) -> int:
 def report(
     backends: Sequence[Availability], here: Sequence[Row], exposed: Sequence[Row]
 ) -> Iterator[str]:
-    """The doctor's answer, in three tables.
+    """The doctor's answer, in tables.
 
     Args:
         backends: Ways to run a RUN, in the order in which ``auto`` takes them.
@@ -64,6 +65,11 @@ def report(
     yield "Root filesystem of a RUN (auto takes the first that is available):"
     yield from _table(_backend_rows(backends))
     yield ""
+    for backend in backends:
+        if backend.available:
+            yield f"What a RUN may ask for ({backend.name}):"
+            yield from _table(abilities(backend))
+            yield ""
     yield "This process:"
     yield from _table(here)
     yield ""

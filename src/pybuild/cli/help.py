@@ -51,6 +51,20 @@ def build_help() -> str:
     )
 
 
+def check_help() -> str:
+    """The help of ``pybuild check``."""
+    return "\n".join(
+        [
+            "Usage: pybuild check [OPTIONS] CONTEXT",
+            "",
+            "Look for what docker build --check finds; the exit code is 1 where there is any.",
+            "The options are those of pybuild build that say what is built, and:",
+            "",
+            _aligned("--format FORMAT", "text, json as docker prints it, or sarif. Default: text."),
+        ]
+    )
+
+
 def executor_help() -> str:
     """The help of ``pybuild executor``."""
     rows = [_row(_kaniko_spelling(option), option) for option in OPTIONS if option.kaniko]

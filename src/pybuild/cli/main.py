@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "build": ("pybuild.cli.build_command", "Build an image, with docker's flags."),
         "executor": ("pybuild.cli.executor_command", "Build an image, with Kaniko's flags."),
+        "check": ("pybuild.cli.check_command", "Check a Dockerfile without building it."),
         "github": ("pybuild.ci.github", "Build with the inputs of the GitHub action."),
         "gitlab": ("pybuild.ci.gitlab", "Build with the variables of the GitLab component."),
         "tekton": ("pybuild.ci.tekton", "Build with the parameters of the Tekton Task."),

@@ -68,11 +68,18 @@ def test_the_doctor_takes_no_arguments(tmp_path):
 def test_the_answer():
     here, exposed = [("kernel", "6.1 x86_64"), ("user", "0:0")], [("socket", "/run/docker.sock")]
 
-    assert list(report([OVERLAY, INPLACE], here, exposed)) == [
+    lines = list(report([OVERLAY, INPLACE], here, exposed))
+    asked = lines.index("What a RUN may ask for (inplace):")
+    end = lines.index("This process:")
+    assert lines[:asked] == [
         "Root filesystem of a RUN (auto takes the first that is available):",
         "  overlay  not available: the process does not have CAP_SYS_ADMIN",
         "           hint: give it --privileged",
         "  inplace  available",
+        "",
+    ]
+    assert lines[asked + 6] == "  --network=none       refused before anything runs"
+    assert lines[end - 1 :] == [
         "",
         "This process:",
         "  kernel  6.1 x86_64",
