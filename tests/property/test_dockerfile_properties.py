@@ -74,10 +74,13 @@ def test_a_word_expands_or_is_an_expansion_error(word, env):
     assert expand(word, {name: env[name] for name in env if name in used(word)}) == expanded
 
 
-COMPONENTS = st.sampled_from(["a", "b", "ab", "*", "a*", "*b", "*a*b", "?", "[ab]", "a?", "**"])
+COMPONENTS = st.sampled_from(
+    ["a", "b", "ab", "*", "a*", "*b", "*a*b", "?", "[ab]", "a?", "**",
+     "abba", "bab", "*abb*", "ab*ba", "*bab", "aba?b*", "[ab]abb"]
+)  # fmt: skip
 PATTERNS = st.lists(COMPONENTS, min_size=1, max_size=4).map("/".join)
 RULES = st.tuples(st.booleans(), PATTERNS)
-PATHS = st.lists(st.text("ab", min_size=1, max_size=3), min_size=1, max_size=5).map(tuple)
+PATHS = st.lists(st.text("ab", min_size=1, max_size=6), min_size=1, max_size=5).map(tuple)
 
 
 def matches(pattern: tuple[str, ...], path: tuple[str, ...]) -> bool:

@@ -6,7 +6,6 @@ import re
 
 from pybuild.dockerfile.durations import parse_duration_ns
 from pybuild.dockerfile.flags import FLAGS, Flags, did_you_mean, read_flags
-from pybuild.dockerfile.heredocs import chomped
 from pybuild.dockerfile.instructions import Cmd, Command, Entrypoint, HealthCheck, Run, Shell
 from pybuild.dockerfile.source import Problem
 from pybuild.dockerfile.syntax import Node
@@ -22,7 +21,10 @@ _MAX_RETRIES = 2**31 - 1
 
 
 def run(node: Node) -> Run:
-    """``RUN [flags] text | [array]``; the text keeps the words that open heredocs."""
+    """``RUN [flags] text | [array]``; the text keeps the words that open heredocs.
+
+    Bodies keep their tabs: they are for the shell, which removes those of ``<<-`` itself.
+    """
     flags = read_flags(node.flags, FLAGS["run"])
     command = _command(node.rest)
     if not command.words:
@@ -35,7 +37,7 @@ def run(node: Node) -> Run:
         network=_one_of("network mode", flags.text("network"), _NETWORKS),
         security=_one_of("security mode", flags.text("security"), _SECURITIES),
         devices=flags.values("device"),
-        heredocs=tuple(chomped(heredoc) for heredoc in node.heredocs),
+        heredocs=node.heredocs,
     )
 
 

@@ -52,7 +52,7 @@ def add(node: Node) -> Add:
         link=flags.switch("link") or False,
         exclude=flags.values("exclude"),
         checksum=flags.text("checksum"),
-        keep_git_dir=flags.switch("keep-git-dir") or False,
+        keep_git_dir=flags.switch("keep-git-dir"),
         unpack=flags.switch("unpack"),
         heredocs=arguments.heredocs,
     )

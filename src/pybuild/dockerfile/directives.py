@@ -5,16 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from pybuild.dockerfile.frontend import check_frontend
 from pybuild.dockerfile.source import Problem, Source
 from pybuild.dockerfile.words import SPACE
+from pybuild.errors import DockerfileError
 
 _KNOWN = frozenset({"syntax", "escape", "check"})
 _DIRECTIVE = re.compile(r"([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*")
 _DEFAULT_ESCAPE = "\\"
 _ESCAPES = frozenset({"\\", "`"})
-
-# Every release of the language is meant: tags choose a version, and we speak the newest.
-_OUR_FRONTENDS = ("docker/dockerfile", "docker/dockerfile-upstream")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +24,22 @@ class Directives:
     escape: str
 
 
-def read_directives(source: Source) -> Directives:
+def read_directives(source: Source, reader: str | None = None) -> Directives:
     """Read directives up to the first line that is none; from there on all are comments.
+
+    Args:
+        source: The file.
+        reader: The frontend that is asked for instead of the one that ``syntax`` names, or None.
 
     Raises:
         DockerfileError: a directive is repeated, its value is wrong, or ``syntax`` names a
             frontend that is not the Dockerfile's.
     """
+    if reader is not None:
+        try:
+            check_frontend(reader)
+        except Problem as problem:
+            raise DockerfileError(problem.message, hint=problem.hint) from None
     values: dict[str, str] = {}
     for number, line in enumerate(source.lines, start=1):
         directive = _directive(line)
@@ -41,7 +49,7 @@ def read_directives(source: Source) -> Directives:
             break
         if directive is not None:
             try:
-                _check(directive, values)
+                _check(directive, values, reader)
             except Problem as problem:
                 raise source.error(problem, source.location(number)) from None
             values[directive[0]] = directive[1]
@@ -56,22 +64,11 @@ def _directive(line: str) -> tuple[str, str] | None:
     return match[1].lower(), match[2]
 
 
-def _check(directive: tuple[str, str], seen: dict[str, str]) -> None:
+def _check(directive: tuple[str, str], seen: dict[str, str], reader: str | None) -> None:
     name, value = directive
     if name in seen:
         raise Problem(f"only one {name} parser directive can be used")
     if name == "escape" and value not in _ESCAPES:
         raise Problem(f"invalid escape token '{value}' does not match ` or \\")
-    if name == "syntax":
-        _check_frontend(value.split(maxsplit=1)[0])
-
-
-def _check_frontend(reference: str) -> None:
-    """Refuse a frontend that speaks another language; mirrors of ours keep its path's end."""
-    path, _, tag = reference.partition("@")[0].rpartition(":")
-    repository = path if path and "/" not in tag else reference.partition("@")[0]
-    if not f"/{repository}".endswith(tuple(f"/{name}" for name in _OUR_FRONTENDS)):
-        raise Problem(
-            f"frontend {reference} is not supported: this builder reads {_OUR_FRONTENDS[0]} itself",
-            hint="remove the syntax directive, or name docker/dockerfile:1",
-        )
+    if name == "syntax" and reader is None:
+        check_frontend(value)

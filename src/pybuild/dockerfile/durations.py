@@ -1,4 +1,4 @@
-"""Durations as Go writes them (``time.ParseDuration``): HEALTHCHECK's flags."""
+"""Durations as Go writes them (``time.Duration``): HEALTHCHECK's flags."""
 
 from __future__ import annotations
 
@@ -36,3 +36,23 @@ def parse_duration_ns(text: str) -> int:
     if not digits or position != len(digits) or total > _MAX_NS:
         raise ValueError(f"invalid duration {text!r}")
     return -int(total) if negative else int(total)
+
+
+def duration_text(duration_ns: int) -> str:
+    """Nanoseconds as Go prints them (``Duration.String``): ``1m30s``, ``1.5s``, ``0s``."""
+    sign, rest = ("-", -duration_ns) if duration_ns < 0 else ("", duration_ns)
+    for unit, next_ns in (("ns", 1_000), ("\u00b5s", 1_000_000), ("ms", 1_000_000_000)):
+        if 0 < rest < next_ns:
+            return f"{sign}{_decimal(rest, _UNIT_NS[unit])}{unit}"
+    hours, rest = divmod(rest, _UNIT_NS["h"])
+    minutes, rest = divmod(rest, _UNIT_NS["m"])
+    seconds = f"{_decimal(rest, _UNIT_NS['s'])}s"
+    if hours:
+        return f"{sign}{hours}h{minutes}m{seconds}"
+    return f"{sign}{minutes}m{seconds}" if minutes else sign + seconds
+
+
+def _decimal(value: int, unit: int) -> str:
+    whole, rest = divmod(value, unit)
+    digits = str(unit + rest)[1:].rstrip("0")
+    return f"{whole}.{digits}" if digits else str(whole)

@@ -22,13 +22,31 @@ _RANGE = re.compile(r"\\?(.)(?:-\\?(.))?", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class _Token:
-    """A piece of a pattern: an expression for one character, or a wildcard."""
+    """A piece of a pattern: an expression for one character, or a wildcard.
+
+    Attributes:
+        char: The character where it can be one only, else empty.
+    """
 
     regex: str
     wildcard: str = ""
+    char: str = ""
 
 
-_SLASH = _Token("/")
+_SLASH = _Token("/", char="/")
+
+
+@dataclass(frozen=True, slots=True)
+class Landmarks:
+    """What every path that a pattern matches has.
+
+    Attributes:
+        literals: Texts that its last component holds.
+        top: Its first component, where something is below it; or empty.
+    """
+
+    literals: tuple[str, ...]
+    top: str
 
 
 def is_literal(pattern: str) -> bool:
@@ -36,8 +54,17 @@ def is_literal(pattern: str) -> bool:
     return _WILD.isdisjoint(pattern)
 
 
+def check(pattern: str) -> None:
+    """Find out whether a pattern is well-formed.
+
+    Raises:
+        ValueError: It is not.
+    """
+    _tokens(pattern)
+
+
 def path_regex(pattern: str) -> str:
-    """What a path must match from its start; for the end see the caller.
+    """What a path must match in whole.
 
     Raises:
         ValueError: pattern is malformed.
@@ -62,6 +89,50 @@ def ancestor_regex(pattern: str) -> str | None:
         else:
             components[-1].append(token)
     return _nested([_joined(tokens) for tokens in components[:-1]], None)
+
+
+def landmarks(pattern: str) -> Landmarks:
+    """What a path must have for the pattern to match it; less than there is where that is hard.
+
+    Raises:
+        ValueError: pattern is malformed.
+    """
+    tokens = _tokens(pattern)
+    return Landmarks(_literals(_last_component(tokens)), _literal_top(tokens))
+
+
+def _literal_top(tokens: Sequence[_Token]) -> str:
+    """The first component, where it is literal and a slash ends it."""
+    text = ""
+    for token in tokens:
+        if token == _SLASH:
+            return text
+        if not token.char:
+            break
+        text += token.char
+    return ""
+
+
+def _last_component(tokens: Sequence[_Token]) -> Sequence[_Token]:
+    """The tokens of the last component as far as they are sure to be in it.
+
+    What ``**`` takes may end in the middle of a component (``a**/b`` matches ``ab``), but what
+    stands behind it and holds no slash is in the last one.
+    """
+    for index in range(len(tokens) - 1, -1, -1):
+        if tokens[index] == _SLASH or tokens[index].wildcard == "**":
+            return tokens[index + 1 :]
+    return tokens
+
+
+def _literals(tokens: Sequence[_Token]) -> tuple[str, ...]:
+    runs = [""]
+    for token in tokens:
+        if token.char:
+            runs[-1] += token.char
+        else:
+            runs.append("")
+    return tuple(filter(None, runs))
 
 
 def _nested(components: Sequence[str], rest: str | None) -> str | None:
@@ -94,8 +165,8 @@ def _token(pattern: str, position: int) -> tuple[_Token, int]:
     if char == "\\":
         if position + 1 == len(pattern):
             raise ValueError("an escape ends it")
-        return _Token(re.escape(pattern[position + 1])), position + 2
-    return _Token(re.escape(char)), position + 1
+        return _Token(re.escape(pattern[position + 1]), char=pattern[position + 1]), position + 2
+    return _Token(re.escape(char), char=char), position + 1
 
 
 def _class(pattern: str, position: int) -> tuple[_Token, int]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from pybuild.dockerfile.globs import ancestor_regex, is_literal, path_regex
+from pybuild.dockerfile.globs import check, is_literal
+from pybuild.dockerfile.ignore_index import Returns, WildRules
 from pybuild.dockerfile.source import Problem, Source
 from pybuild.dockerfile.words import SPACE
 
@@ -21,18 +21,16 @@ class _Rule:
 
 @dataclass(frozen=True, slots=True)
 class IgnorePatterns:
-    """The rules of an ignore file, compiled: a path costs its depth and one search.
+    """The rules of an ignore file: the last one that matches a path or one of its parents decides.
 
-    The last rule that matches a path or one of its parents decides. Rules without wildcards are
-    looked up; all others are one expression, the last rule first, so that the group that matched
-    is the rule.
+    What a directory comes to is remembered, so that a path costs a look at itself alone.
     """
 
     _includes: tuple[bool, ...]
     _literals: Mapping[str, int]
-    _wild: re.Pattern[str] | None
-    _wild_rules: tuple[int, ...]
-    _returns: tuple[tuple[int, re.Pattern[str]], ...]
+    _wild: WildRules
+    _returns: Returns
+    _directories: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def parse(cls, text: str, *, file: str = ".dockerignore") -> IgnorePatterns:
@@ -43,27 +41,55 @@ class IgnorePatterns:
         """
         source = Source.read(text, file)
         rules: list[_Rule] = []
-        wild: list[tuple[int, str]] = []
-        returns: list[tuple[int, re.Pattern[str]]] = []
         for number, line in enumerate(source.lines, start=1):
             try:
-                rule = _rule(line)
-                if rule is None:
-                    continue
-                if not is_literal(rule.pattern):
-                    wild.append((len(rules), path_regex(rule.pattern)))
-                if rule.includes:
-                    returns += _return(len(rules), rule.pattern)
+                rule = _line_rule(line)
+                if rule is not None:
+                    check(rule.pattern)
+                    rules.append(rule)
             except ValueError as error:
                 problem = Problem(f"invalid pattern {line.strip(SPACE)}: {error}")
                 raise source.error(problem, source.location(number)) from None
-            rules.append(rule)
+        return cls._of(rules)
+
+    @classmethod
+    def excluding(cls, patterns: Iterable[str]) -> IgnorePatterns:
+        """What ``--exclude`` flags leave out; a pattern that begins with ``/`` matches nothing.
+
+        Raises:
+            ValueError: A pattern is malformed.
+        """
+        rules = [rule for rule in map(_rule, patterns) if rule is not None]
+        for rule in rules:
+            check(rule.pattern)
+        return cls._of(rules)
+
+    @classmethod
+    def all_but(cls, pattern: str) -> IgnorePatterns:
+        """Everything is left out but what one pattern matches, and what is below that.
+
+        Args:
+            pattern: Clean and relative; empty matches nothing.
+
+        Raises:
+            ValueError: It is malformed.
+        """
+        check(pattern)
+        kept = [_Rule(pattern, includes=True)] if pattern else []
+        return cls._of([_Rule("**", includes=False), *kept])
+
+    @classmethod
+    def _of(cls, rules: Sequence[_Rule]) -> IgnorePatterns:
+        # Of equal patterns the last one overrules the others.
+        last = {rule.pattern: number for number, rule in enumerate(rules)}
+        wild = {n: pattern for pattern, n in last.items() if not is_literal(pattern)}
+        returns = {n: pattern for pattern, n in last.items() if rules[n].includes}
+        literals = {pattern: n for pattern, n in last.items() if is_literal(pattern)}
         return cls(
             tuple(rule.includes for rule in rules),
-            {rule.pattern: n for n, rule in enumerate(rules) if is_literal(rule.pattern)},
-            _compiled(wild),
-            tuple(index for index, _ in reversed(wild)),
-            tuple(returns),
+            literals,
+            WildRules.of(wild),
+            Returns.of(returns),
         )
 
     def excludes(self, path: bytes) -> bool:
@@ -74,17 +100,21 @@ class IgnorePatterns:
     def may_reinclude_below(self, path: bytes) -> bool:
         """Whether something below an excluded directory may be back in, so that it must be read."""
         text = _text(path)
-        deciding = self._deciding(text)
         # Rules before the one that excludes the directory are overruled by it below, too.
-        return any(index > deciding and regex.fullmatch(text) for index, regex in self._returns)
+        return self._returns.any_below(text, self._deciding(text))
 
     def _deciding(self, path: str) -> int:
-        """The number of the last rule that matches, or -1."""
-        last = max((self._literals.get(parent, -1) for parent in _with_parents(path)), default=-1)
-        match = self._wild.match(path) if self._wild and path else None
-        if match is None or match.lastindex is None:
-            return last
-        return max(last, self._wild_rules[match.lastindex - 1])
+        """The number of the last rule that matches the path or a parent, or -1."""
+        unknown: list[str] = []
+        while path and path not in self._directories:
+            unknown.append(path)
+            path = path.rpartition("/")[0]
+        found = self._directories.get(path, -1)
+        for one in reversed(unknown):
+            found = max(found, self._literals.get(one, -1), self._wild.last(one))
+            if one is not unknown[0]:
+                self._directories[one] = found
+        return found
 
 
 def _text(path: bytes) -> str:
@@ -92,15 +122,15 @@ def _text(path: bytes) -> str:
     return path.decode("utf-8", "surrogateescape")
 
 
-def _with_parents(path: str) -> Iterator[str]:
-    while path:
-        yield path
-        path = path.rpartition("/")[0]
+def _line_rule(line: str) -> _Rule | None:
+    """A line as moby's ``ignorefile`` reads it: comments, and a leading slash says nothing."""
+    rule = None if line.startswith("#") else _rule(line)
+    return None if rule is None else _Rule(rule.pattern.removeprefix("/") or ".", rule.includes)
 
 
-def _rule(line: str) -> _Rule | None:
-    """A line as moby's ``ignorefile`` and ``patternmatcher`` read it; None if it says nothing."""
-    pattern = "" if line.startswith("#") else line.strip(SPACE)
+def _rule(text: str) -> _Rule | None:
+    """A pattern as moby's ``patternmatcher`` reads it; None if it says nothing."""
+    pattern = text.strip(SPACE)
     if not pattern:
         return None
     includes = pattern.startswith("!")
@@ -112,7 +142,7 @@ def _rule(line: str) -> _Rule | None:
 
 
 def _clean(pattern: str) -> str:
-    """Go's ``filepath.Clean``, then without a leading slash; ``.`` matches nothing."""
+    """Go's ``filepath.Clean``; ``.`` matches nothing."""
     is_rooted = pattern.startswith("/")
     parts: list[str] = []
     for part in pattern.split("/"):
@@ -122,16 +152,4 @@ def _clean(pattern: str) -> str:
             continue
         elif part not in {"", "."}:
             parts.append(part)
-    return "/".join(parts) or "."
-
-
-def _return(index: int, pattern: str) -> Iterable[tuple[int, re.Pattern[str]]]:
-    regex = ancestor_regex(pattern)
-    return () if regex is None else ((index, re.compile(regex, re.DOTALL)),)
-
-
-def _compiled(wild: Sequence[tuple[int, str]]) -> re.Pattern[str] | None:
-    if not wild:
-        return None
-    groups = "|".join(f"({regex})(?=/|\\Z)" for _, regex in reversed(wild))
-    return re.compile(groups, re.DOTALL)
+    return "/" * is_rooted + "/".join(parts) or "."

@@ -17,7 +17,7 @@ class Heredoc:
 
     Attributes:
         name: The word without quotes.
-        body: As written, with tabs removed where ``<<-`` asks for it.
+        body: As written; in COPY and ADD without leading tabs where ``<<-`` asks for it.
         expand: Whether variables in it are expanded (no quoting in the word).
         descriptor: The number before ``<<``, or empty.
         chomp: Whether it was opened by ``<<-``.
@@ -94,7 +94,7 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Add:
-    """``ADD [flags] source… destination``; unpack is None where the flag is absent."""
+    """``ADD [flags] source… destination``; a switch is None where it is not given."""
 
     location: Location
     original: str
@@ -105,7 +105,7 @@ class Add:
     link: bool = False
     exclude: tuple[str, ...] = ()
     checksum: str = ""
-    keep_git_dir: bool = False
+    keep_git_dir: bool | None = None
     unpack: bool | None = None
     heredocs: tuple[Heredoc, ...] = ()
 

@@ -1,8 +1,8 @@
 """Text → Dockerfile: directives, then nodes, then typed instructions, then stages.
 
 The phases are modules: ``source`` and ``lines`` (physical and logical lines), ``syntax`` (nodes
-with flags and heredocs), ``typed`` (instructions). What this builder cannot honour yet is parsed
-all the same; the graph refuses it with its place.
+with flags and heredocs), ``typed`` (instructions). What this builder cannot honour is parsed all
+the same; the graph refuses it with its place.
 """
 
 from __future__ import annotations
@@ -17,18 +17,21 @@ from pybuild.dockerfile.typed import build
 from pybuild.errors import DockerfileError
 
 
-def parse(text: str, *, file: str) -> Dockerfile:
+def parse(text: str, *, file: str, frontend: str | None = None) -> Dockerfile:
     """Parse a whole Dockerfile.
 
     Args:
         text: Its contents.
         file: Its name as the user knows it, for errors.
+        frontend: What the build asks for instead of the file's ``# syntax=`` (BUILDKIT_SYNTAX);
+            ``frontend.BUILT_IN`` reads the file whatever it names.
 
     Raises:
-        DockerfileError: text is not a Dockerfile; the excerpt shows where.
+        DockerfileError: text is not a Dockerfile, or one of another frontend; the excerpt shows
+            where.
     """
     source = Source.read(text, file)
-    directives = read_directives(source)
+    directives = read_directives(source, frontend)
     instructions = tuple(_instructions(source, directives.escape))
     if not instructions:
         raise _whole_file(source, "file with no instructions")

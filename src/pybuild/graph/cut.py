@@ -77,8 +77,10 @@ def cut(
 
 
 def base_chain(base: ImageBase) -> tuple[ChainLayer, ...]:
-    """The layers of a base image, and where they were found."""
+    """The layers of a base image, and where they were found; none where it has no files."""
     image = base.image
+    if not image.config.diff_ids:
+        return ()  # whatever its manifest lists is no layer of a tree
     return tuple(
         ChainLayer(descriptor, diff_id, image.repository)
         for descriptor, diff_id in zip(image.manifest.layers, image.config.diff_ids, strict=True)

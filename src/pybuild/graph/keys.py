@@ -2,7 +2,8 @@
 
 In every key: the schema, the platform (through the base), the key of the step before, and the kind
 of the step. A stage begins with its base: the manifest digest of an image, the last key of a
-stage, or scratch with the platform.
+stage, or scratch with the platform. Here-documents are in with their names and bytes, mounts with
+the keys of the stages they show.
 
 Left out:
 
@@ -14,7 +15,9 @@ Left out:
   it from the commit, and a key that changes with every commit is no key.
 - secrets: only ever by id; ssh agents, too.
 - what a cache mount holds, its id, and how it is shared: a cache may make a step faster, not
-  different.
+  different. Where it is, as whom, and what it begins with is in the key.
+- whether a secret or an agent is required: that decides if there is a step, not what it makes.
+- the checksum of a remote source: its bytes are in the key, whatever was asked to check them.
 - lines that ``--add-host`` puts into ``/etc/hosts``, limits and sizes: the machine's.
 - the step's line, comments and spelling: only what they mean.
 """
@@ -94,6 +97,8 @@ def base_key(base: Base, platform: Platform, last: Sequence[Digest]) -> Digest:
         case ScratchBase():
             return key_of(SCHEMA, "scratch", str(platform))
         case ImageBase(image):
+            if not image.config.diff_ids:
+                return base_key(ScratchBase(), platform, last)  # as in BuildKit
             return key_of(SCHEMA, "image", str(platform), image.digest)
         case StageBase(index):
             return last[index]
@@ -140,8 +145,9 @@ def _mount(mount: Mount, last: Sequence[Digest]) -> Value:
     match mount:
         case BindMount(source, path, target, writable):
             return ("bind", _source(source, last), path, target, writable)
-        case CacheMount(target=target, source=source, path=path):
-            return ("cache", target, () if source is None else (_source(source, last), path))
+        case CacheMount() as one:
+            begins = () if one.source is None else (_source(one.source, last), one.path)
+            return ("cache", one.target, begins, one.mode, one.uid, one.gid, one.read_only)
         case TemporaryMount(target, size_bytes):
             return ("tmpfs", target, size_bytes)
         case SecretMount() as one:

@@ -32,10 +32,12 @@ def _stage(plan: Plan, stage: StagePlan, keys: Sequence[Digest], cut: StageCut) 
 
 
 def _base(plan: Plan, stage: StagePlan) -> str:
+    other = stage.platform != plan.stages[plan.target].platform
+    platform = f"--platform={stage.platform} " if other else ""
     match stage.base:
         case ScratchBase():
-            return "scratch"
+            return f"{platform}scratch"
         case ImageBase(image):
-            return str(image.reference)
+            return f"{platform}{image.reference}"
         case StageBase(index):
             return plan.stages[index].name

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pybuild.dockerfile.expand import ExpansionError, expand
 from pybuild.dockerfile.instructions import Dockerfile
 from pybuild.dockerfile.location import Location
-from pybuild.errors import DockerfileError, not_built_yet
+from pybuild.errors import DockerfileError
 from pybuild.oci.platform import Platform
 
 PROXY_ARGS = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
 """Known to every RUN without an ARG, in both cases (BuildKit, dockerfile2llb ``proxyEnv``)."""
 
-_SWITCHES = ("SOURCE_DATE_EPOCH", "BUILDKIT_SYNTAX", "BUILDKIT_INLINE_CACHE")
+_EPOCH = "SOURCE_DATE_EPOCH"
+_TO_BUILDER = "BUILDKIT_"
 """Build-args that speak to the builder and count as used."""
 
 
@@ -25,25 +26,21 @@ class Scope:
     Attributes:
         given: The build-args.
         platform_args: ``TARGETPLATFORM`` and its like, declared by a stage or not.
-        global_args: ARGs before the first FROM that have a value.
+        for_from: The variables of FROM lines: the platform's, and ARGs before the first FROM that
+            have a value.
+        platform: What the target is for.
     """
 
     given: Mapping[str, str]
     platform_args: Mapping[str, str]
-    global_args: Mapping[str, str]
-
-    @property
-    def for_from(self) -> dict[str, str]:
-        """The variables of FROM lines."""
-        return {**self.platform_args, **self.global_args}
+    for_from: Mapping[str, str]
+    platform: Platform
 
     def value(self, name: str, default: str | None) -> str | None:
         """A stage ARG's value: build-arg, then its default, then the global value."""
         if name in self.given:
             return self.given[name]
-        if default is not None:
-            return default
-        return self.global_args.get(name, self.platform_args.get(name))
+        return self.for_from.get(name) if default is None else default
 
     def proxies(self) -> tuple[tuple[str, str], ...]:
         """Proxy build-args, each in both cases."""
@@ -59,22 +56,22 @@ def global_scope(
     dockerfile: Dockerfile, given: Mapping[str, str], platform: Platform, target: str
 ) -> Scope:
     """Evaluate the ARGs before the first FROM, in order; a build-arg wins."""
-    platform_args = {**_platform_args(platform), "TARGETSTAGE": target or "default"}
+    stage = target or dockerfile.stages[-1].source.name or "default"
+    platform_args = {**_platform_args(platform), "TARGETSTAGE": stage}
     platform_args |= {name: given[name] for name in platform_args if name in given}
-    values: dict[str, str] = {}
+    values = dict(platform_args)
     for arg in dockerfile.global_args:
         for name, default in arg.pairs:
             if name in given:
                 values[name] = given[name]
             elif default is not None:
-                env = {**platform_args, **values}
-                values[name] = expanded(dockerfile, arg.location, default, env)
-    return Scope(given, platform_args, values)
+                values[name] = expanded(dockerfile, arg.location, default, values)
+    return Scope(given, platform_args, values, platform)
 
 
 def used_without_arg(name: str) -> bool:
     """Whether a build-arg means something without an ARG in the Dockerfile."""
-    return name.upper() in PROXY_ARGS or name in _SWITCHES or name.startswith("BUILDKIT_")
+    return name.upper() in PROXY_ARGS or name == _EPOCH or name.startswith(_TO_BUILDER)
 
 
 def expanded(dockerfile: Dockerfile, location: Location, word: str, env: Mapping[str, str]) -> str:
@@ -90,11 +87,6 @@ def problem(
 ) -> DockerfileError:
     """An error with the excerpt of the lines it is about."""
     return DockerfileError(message, hint=hint, excerpt=dockerfile.excerpt(location))
-
-
-def missing(dockerfile: Dockerfile, location: Location, what: str, hint: str = "") -> Exception:
-    """The error for what this version cannot honour, with its lines."""
-    return not_built_yet(what, hint=hint, excerpt=dockerfile.excerpt(location))
 
 
 def _platform_args(target: Platform) -> dict[str, str]:

@@ -1,156 +1,255 @@
-"""Which stages the target needs, and which images they start from or copy from."""
+"""Which stages the target needs, and what each name in them means: stage, image, files, nothing."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from pybuild.dockerfile.instructions import Copy, Dockerfile, Stage
+from pybuild.dockerfile.expand import used
+from pybuild.dockerfile.flags import did_you_mean
+from pybuild.dockerfile.instructions import Copy, Dockerfile, Instruction, Run, Stage
 from pybuild.dockerfile.location import Location
-from pybuild.errors import DockerfileError, UsageError
-from pybuild.graph.scope import Scope, expanded, missing, problem
+from pybuild.dockerfile.mounts import mounted_from
+from pybuild.dockerfile.source import Problem
+from pybuild.errors import UsageError
+from pybuild.graph.contexts import NamedContext, NamedContexts, NamedFiles, NamedImage
+from pybuild.graph.links import SCRATCH, ImageKey, ImageUse, Links, Origin, Resolved, images
+from pybuild.graph.names import StageNames, near_stage, target_stage
+from pybuild.graph.plan import ScratchBase
+from pybuild.graph.platforms import parse_platform
+from pybuild.graph.scope import Scope, expanded, problem
+from pybuild.graph.triggers import read_triggers, triggers_of
+from pybuild.oci.platform import Platform
 from pybuild.oci.reference import Reference
 
-SCRATCH = "scratch"
+__all__ = [
+    "ImageKey",
+    "ImageUse",
+    "Links",
+    "NamedContext",
+    "NamedContexts",
+    "NamedFiles",
+    "NamedImage",
+    "Resolved",
+    "images",
+    "near_stage",
+    "reachable",
+    "target_stage",
+]
+
+_DOCKER_SCRATCH = Reference.parse(SCRATCH)  # docker-image://scratch is no image
 
 
-@dataclass(frozen=True, slots=True)
-class ImageUse:
-    """An image that the build needs, and the line that asks for it."""
+def reachable(
+    dockerfile: Dockerfile,
+    scope: Scope,
+    target: Stage,
+    contexts: NamedContexts | None = None,
+    resolved: Resolved | None = None,
+) -> tuple[Links, ...]:
+    """The target and every stage it is made of, in the Dockerfile's order.
 
-    reference: Reference
-    location: Location
+    Args:
+        dockerfile: The file.
+        scope: Its global arguments.
+        target: The stage that is wanted.
+        contexts: Named contexts.
+        resolved: Images known so far; the triggers of others are not among the links yet.
 
-
-@dataclass(frozen=True, slots=True)
-class Links:
-    """What a stage is tied to: stages by index, images by reference.
-
-    Attributes:
-        base: A stage's index, an image, or None for scratch.
-        copies: For each COPY ``--from`` as written: a stage's index or an image.
+    Raises:
+        DockerfileError: A name means nothing, or something that comes too late.
     """
-
-    stage: Stage
-    base: int | Reference | None
-    copies: tuple[tuple[str, int | Reference], ...]
-
-    def copied(self, name: str) -> int | Reference:
-        """What a ``--from`` value of this stage means."""
-        return dict(self.copies)[name]
-
-
-def target_stage(dockerfile: Dockerfile, target: str) -> Stage:
-    """The stage by name or index; the last one where target is empty."""
-    if not target:
-        return dockerfile.stages[-1]
-    found = _find(dockerfile.stages, target)
-    if found is None:
-        names = [stage.source.name for stage in dockerfile.stages if stage.source.name]
-        near = difflib.get_close_matches(target.lower(), names, 1)
-        guess = f" (did you mean {near[0]}?)" if near else ""
-        raise DockerfileError(f'target stage "{target}" could not be found{guess}')
-    return found
-
-
-def reachable(dockerfile: Dockerfile, scope: Scope, target: Stage) -> tuple[Links, ...]:
-    """The target and every stage it is made of, in the Dockerfile's order."""
+    linker = _Linker(dockerfile, scope, contexts or NamedContexts(), resolved or {})
     links: dict[int, Links] = {}
     waiting = [target]
     while waiting:
         stage = waiting.pop()
         if stage.index in links:
             continue
-        links[stage.index] = _link(dockerfile, scope, stage)
-        waiting += [dockerfile.stages[index] for index in _stage_indexes(links[stage.index])]
+        links[stage.index] = linker.link(stage)
+        waiting += [dockerfile.stages[index] for index in links[stage.index].used_stages()]
     return tuple(links[index] for index in sorted(links))
 
 
-def images(links: tuple[Links, ...]) -> tuple[ImageUse, ...]:
-    """Every image once, with the first line that asks for it."""
-    found: dict[Reference, ImageUse] = {}
-    for link in links:
-        if isinstance(link.base, Reference):
-            found.setdefault(link.base, ImageUse(link.base, link.stage.source.location))
-        for copy in _copies(link.stage):
-            source = link.copied(copy.from_)
-            if isinstance(source, Reference):
-                found.setdefault(source, ImageUse(source, copy.location))
-    return tuple(found.values())
+@dataclass(slots=True)
+class _Linker:
+    dockerfile: Dockerfile
+    scope: Scope
+    contexts: NamedContexts
+    resolved: Resolved
+    names: StageNames = field(init=False)
 
+    def __post_init__(self) -> None:
+        self.names = StageNames(self.dockerfile.stages)
 
-def _stage_indexes(links: Links) -> Iterator[int]:
-    if isinstance(links.base, int):
-        yield links.base
-    for _, source in links.copies:
-        if isinstance(source, int):
-            yield source
+    def link(self, stage: Stage) -> Links:
+        replacement = self._replacement(stage)
+        if replacement is not None:
+            return Links(stage, self._platform(stage), replacement, {}, replaced=True)
+        base = self._base(stage)
+        triggers = self._triggers(stage, base)
+        origins = dict(self._origins(stage, (*triggers, *stage.instructions)))
+        return Links(stage, self._platform(stage), base, origins, triggers)
 
+    def _base(self, stage: Stage) -> Origin:
+        source = stage.source
+        base = expanded(self.dockerfile, source.location, source.base, self.scope.for_from)
+        if not base:
+            message = f"base name ({source.base}) should not be blank"
+            raise problem(self.dockerfile, source.location, message, self._missing(source.base))
+        if base == SCRATCH:
+            return ScratchBase()
+        earlier = self.names.before(base, stage.index)
+        if earlier is not None:
+            return self._stage(earlier)
+        return self._outside(base, source.location, self._platform(stage))
 
-def _link(dockerfile: Dockerfile, scope: Scope, stage: Stage) -> Links:
-    copies = {copy.from_: _copy_source(dockerfile, stage, copy) for copy in _copies(stage)}
-    return Links(stage, _base(dockerfile, scope, stage), tuple(copies.items()))
+    def _missing(self, word: str) -> str:
+        known = self.scope.for_from
+        absent = sorted(name for name in used(word) if name not in known)
+        guess = did_you_mean(absent[0], known, prefix="$") if absent else ""
+        return f"give its ARG a default before the first FROM, or pass --build-arg{guess}"
 
+    def _triggers(self, stage: Stage, base: Origin) -> tuple[Instruction, ...]:
+        location = stage.source.location
+        if isinstance(base, int):
+            parent = self.dockerfile.stages[base]
+            name = f"stage {parent.source.name or base}"
+            return read_triggers(triggers_of(parent), name, self.dockerfile, location)
+        if isinstance(base, ImageUse) and base.key in self.resolved:
+            texts = self.resolved[base.key].config.run.on_build
+            return read_triggers(texts, str(base.reference), self.dockerfile, location)
+        return ()
 
-def _copies(stage: Stage) -> list[Copy]:
-    return [i for i in stage.instructions if isinstance(i, Copy) and i.from_]
+    def _origins(
+        self, stage: Stage, instructions: tuple[Instruction, ...]
+    ) -> Iterator[tuple[str, Origin]]:
+        for instruction in instructions:
+            if isinstance(instruction, Copy) and instruction.from_:
+                yield instruction.from_, self._copied(stage, instruction)
+            elif isinstance(instruction, Run):
+                for name, target in self._mounted(instruction):
+                    yield name, self._mount(stage, instruction, name, target)
 
+    def _mounted(self, run: Run) -> Iterator[tuple[str, str]]:
+        for text in run.mounts:
+            try:
+                name, target = mounted_from(text)
+            except Problem as error:
+                raise problem(self.dockerfile, run.location, error.message, error.hint) from None
+            if name:
+                yield name, target
 
-def _base(dockerfile: Dockerfile, scope: Scope, stage: Stage) -> int | Reference | None:
-    source = stage.source
-    platform = expanded(dockerfile, source.location, source.platform, scope.for_from)
-    if platform and platform != scope.platform_args["TARGETPLATFORM"]:
-        raise missing(dockerfile, source.location, f"FROM --platform={platform}")
-    base = expanded(dockerfile, source.location, source.base, scope.for_from)
-    if not base:
-        message = f"base name ({source.base}) should not be blank"
-        raise problem(
-            dockerfile,
-            source.location,
-            message,
-            hint="give its ARG a default before the first FROM, or pass --build-arg",
-        )
-    if base == SCRATCH:
-        return None
-    earlier = _find_named(dockerfile.stages[: stage.index], base)
-    if earlier is not None:
-        return earlier.index
-    return _reference(dockerfile, source.location, base)
-
-
-def _copy_source(dockerfile: Dockerfile, stage: Stage, copy: Copy) -> int | Reference:
-    name = copy.from_
-    if "$" in name:
-        message = f"variable expansion is not supported for --from, found {name!r}"
-        hint = "define a new stage with FROM and that variable, and copy from the stage"
-        raise problem(dockerfile, copy.location, message, hint)
-    found = _find(dockerfile.stages, name)
-    if found is None:
-        return _reference(dockerfile, copy.location, name)
-    if found.index >= stage.index:
-        message = (
+    def _copied(self, stage: Stage, copy: Copy) -> Origin:
+        name = copy.from_
+        if "$" in name:
+            raise problem(
+                self.dockerfile,
+                copy.location,
+                "variable expansion is not supported for --from, define a new stage with FROM "
+                "using ARG from global scope as a workaround",
+            )
+        found = self.names.find(name)
+        if found is None and name.lstrip("-+").isdecimal():
+            raise problem(self.dockerfile, copy.location, f"invalid stage index {name}")
+        late = (
             f'cannot copy from stage "{name}", it needs to be defined before current stage '
-            f'"{stage.source.name or stage.index}"'
+            f'"{_called(stage)}"'
         )
-        raise problem(dockerfile, copy.location, message)
-    return found.index
+        return self._origin(stage, copy.location, name, found, late)
+
+    def _mount(self, stage: Stage, run: Run, name: str, target: str) -> Origin:
+        late = (
+            f'cannot mount from stage "{name}" to "{target}", stage needs to be defined before '
+            "current command"
+        )
+        return self._origin(stage, run.location, name, self.names.find(name), late)
+
+    def _origin(
+        self, stage: Stage, location: Location, name: str, found: Stage | None, late: str
+    ) -> Origin:
+        if name == SCRATCH:
+            return ScratchBase()
+        if found is None:
+            return self._outside(name, location, self.scope.platform)
+        origin = self._stage(found)
+        if isinstance(origin, int) and origin >= stage.index:
+            if self._leads_to(found, stage):
+                late = f"circular dependency detected on stage: {_called(stage)}"
+            raise problem(self.dockerfile, location, late)
+        return origin
+
+    def _leads_to(self, found: Stage, stage: Stage) -> bool:
+        """Whether a later stage needs an earlier one, by what its instructions name."""
+        seen: set[int] = set()
+        waiting = [found]
+        while waiting:
+            one = waiting.pop()
+            if one.index == stage.index:
+                return True
+            if one.index not in seen:
+                seen.add(one.index)
+                waiting += [named for named in map(self.names.find, _names(one)) if named]
+        return False
+
+    def _stage(self, stage: Stage) -> Origin:
+        replacement = self._replacement(stage)
+        return stage.index if replacement is None else replacement
+
+    def _replacement(self, stage: Stage) -> Origin | None:
+        if not stage.source.name or not self.contexts.by_key:
+            return None
+        platform = self._platform(stage)
+        named = self.contexts.find(stage.source.name, platform)
+        return None if named is None else _meant(named, stage.source.location, platform)
+
+    def _outside(self, name: str, location: Location, platform: Platform) -> Origin:
+        """A named context, or else an image."""
+        named = self.contexts.find(name, platform)
+        if named is not None:
+            return _meant(named, location, platform)
+        try:
+            return ImageUse(Reference.parse(name), location, platform)
+        except UsageError as error:
+            raise problem(self.dockerfile, location, error.message) from None
+
+    def _platform(self, stage: Stage) -> Platform:
+        source = stage.source
+        if not source.platform:
+            return self.scope.platform
+        text = expanded(self.dockerfile, source.location, source.platform, self.scope.for_from)
+        if not text:
+            message = f"empty platform value from expression {source.platform}"
+            hint = self._missing(source.platform)
+            raise problem(self.dockerfile, source.location, message, hint)
+        try:
+            return parse_platform(text)
+        except UsageError as error:
+            message = f"failed to parse platform {source.platform}: {error.message}"
+            raise problem(self.dockerfile, source.location, message, error.hint) from None
 
 
-def _find(stages: tuple[Stage, ...], name: str) -> Stage | None:
-    named = _find_named(stages, name)
-    if named is None and name.isdecimal() and int(name) < len(stages):
-        return stages[int(name)]
-    return named
+def _meant(named: NamedContext, location: Location, platform: Platform) -> Origin:
+    if not isinstance(named, NamedImage):
+        return named
+    if named.reference == _DOCKER_SCRATCH:
+        return ScratchBase()
+    return ImageUse(named.reference, location, platform)
 
 
-def _find_named(stages: tuple[Stage, ...], name: str) -> Stage | None:
-    matches = [stage for stage in stages if stage.source.name == name.lower()]
-    return matches[-1] if name and matches else None
+def _called(stage: Stage) -> str:
+    return stage.source.name or f"stage-{stage.index}"
 
 
-def _reference(dockerfile: Dockerfile, location: Location, text: str) -> Reference:
-    try:
-        return Reference.parse(text)
-    except UsageError as error:
-        raise problem(dockerfile, location, error.message) from None
+def _names(stage: Stage) -> Iterator[str]:
+    """What a stage names, without following variables or complaining."""
+    yield stage.source.base
+    for instruction in stage.instructions:
+        if isinstance(instruction, Copy):
+            yield instruction.from_
+        elif isinstance(instruction, Run):
+            for text in instruction.mounts:
+                try:
+                    yield mounted_from(text)[0]
+                except Problem:
+                    continue

@@ -24,12 +24,29 @@ _TOP_KEYS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
+class HealthcheckConfig:
+    """How a container tells whether it is well; Docker's extension (docker-image-spec v1).
+
+    Attributes:
+        test: ``("NONE",)``, or ``CMD`` and words, or ``CMD-SHELL`` and a text.
+        interval_ns: Nanoseconds, like the other times; 0 is the daemon's default.
+        retries: 0 is the daemon's default.
+    """
+
+    test: tuple[str, ...] = ()
+    interval_ns: int = 0
+    timeout_ns: int = 0
+    start_period_ns: int = 0
+    start_interval_ns: int = 0
+    retries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RunConfig:
     """How a container of the image starts; ``None`` where the image does not say.
 
     Attributes:
         env: In the order of the image; a name appears once.
-        healthcheck: Docker's object as JSON text, or empty.
         extra: Keys we do not know, as JSON text, kept as they are.
     """
 
@@ -45,7 +62,7 @@ class RunConfig:
     shell: tuple[str, ...] | None = None
     on_build: tuple[str, ...] = ()
     args_escaped: bool = False
-    healthcheck: str = ""
+    healthcheck: HealthcheckConfig | None = None
     extra: tuple[tuple[str, str], ...] = ()
 
     def with_env(self, name: str, value: str) -> RunConfig:
@@ -171,7 +188,7 @@ def _read_run(node: Node) -> RunConfig:
         shell=node["Shell"].texts() if node.has("Shell") else None,
         on_build=node["OnBuild"].texts(),
         args_escaped=node["ArgsEscaped"].flag(),
-        healthcheck=json.dumps(node["Healthcheck"].value) if node.has("Healthcheck") else "",
+        healthcheck=_read_healthcheck(node["Healthcheck"]) if node.has("Healthcheck") else None,
         extra=_rest(node, _RUN_KEYS),
     )
 
@@ -191,7 +208,30 @@ def _write_run(run: RunConfig) -> dict[str, Any]:
         "Shell": list(run.shell or ()),
         "OnBuild": list(run.on_build),
         "ArgsEscaped": run.args_escaped,
-        "Healthcheck": json.loads(run.healthcheck) if run.healthcheck else None,
+        "Healthcheck": _write_healthcheck(run.healthcheck) if run.healthcheck else None,
+    }
+    return {key: value for key, value in document.items() if value}
+
+
+def _read_healthcheck(node: Node) -> HealthcheckConfig:
+    return HealthcheckConfig(
+        node["Test"].texts(),
+        node["Interval"].number(default=0),
+        node["Timeout"].number(default=0),
+        node["StartPeriod"].number(default=0),
+        node["StartInterval"].number(default=0),
+        node["Retries"].number(default=0),
+    )
+
+
+def _write_healthcheck(check: HealthcheckConfig) -> dict[str, Any]:
+    document = {
+        "Test": list(check.test),
+        "Interval": check.interval_ns,
+        "Timeout": check.timeout_ns,
+        "StartPeriod": check.start_period_ns,
+        "StartInterval": check.start_interval_ns,
+        "Retries": check.retries,
     }
     return {key: value for key, value in document.items() if value}
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pybuild.dockerfile.durations import parse_duration_ns
+from pybuild.dockerfile.durations import duration_text, parse_duration_ns
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,10 @@ def test_a_duration_is_nanoseconds(text, duration_ns):
 def test_what_is_no_duration_is_refused(text):
     with pytest.raises(ValueError, match="invalid duration"):
         parse_duration_ns(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["0s", "1ns", "1.5\u00b5s", "250ms", "1.5s", "30s", "1m30s", "2m0s", "1h0m0.5s", "-5s"]
+)
+def test_a_duration_is_printed_as_go_prints_it(text):
+    assert duration_text(parse_duration_ns(text)) == text

@@ -22,8 +22,8 @@ def doc(
         ("RUN <<E\nE", (doc("E"),)),
         ("RUN 3<<E\nE", (doc("E", descriptor="3"),)),
         ("RUN <<E\n\ta\n # b \\\n\nE", (doc("E", "\ta\n # b \\\n\n"),)),
-        ("RUN <<-E\n\ta\n\t\tb\n\tE", (doc("E", "a\nb\n", chomp=True),)),
-        ("RUN <<-'E'\n\t$x\nE", (doc("E", "$x\n", expand=False, chomp=True),)),
+        ("RUN <<-E\n\ta\n\t\tb\n\tE", (doc("E", "\ta\n\t\tb\n", chomp=True),)),
+        ("RUN <<-'E'\n\t$x\nE", (doc("E", "\t$x\n", expand=False, chomp=True),)),
         ("RUN <<E python3\n1\nE", (doc("E", "1\n"),)),
         ("RUN cat <<A <<B > x\n1\nA\n2\nB", (doc("A", "1\n"), doc("B", "2\n"))),
         ("RUN <<eo'f'\na\neof", (doc("eof", "a\n", expand=False),)),
@@ -47,7 +47,7 @@ def doc(
         ("RUN cat <<", ()),
     ],
 )
-def test_run_takes_the_bodies_of_its_heredocs(text, heredocs):
+def test_run_takes_the_bodies_of_its_heredocs_as_written(text, heredocs):
     run = instructions(f"{text}\nCMD next")[0]
     assert run.heredocs == heredocs
     assert len(instructions(f"{text}\nCMD next")) == 2

@@ -1,5 +1,7 @@
 """``.dockerignore``: patterns, order, re-inclusion."""
 
+import time
+
 import pytest
 
 from pybuild.dockerfile.ignore import IgnorePatterns
@@ -109,3 +111,25 @@ def test_patterns_with_many_wildcards_take_no_time():
     ignore = IgnorePatterns.parse("*a*a*a*a*a*a*a*a*b\n**/a/**/a/**/a/**/a/**/b")
     assert not ignore.excludes(b"a" * 5_000)
     assert not ignore.excludes(b"/".join([b"a"] * 500))
+
+
+def test_a_thousand_patterns_take_no_longer_than_a_few():
+    kinds = ["*.x{}y", "**/*.x{}y", "**/name{}", "dir{}/**", "dir{}/*.o", "*/*part{}z*", "a/b{}"]
+    patterns = [kinds[n % len(kinds)].format(n) for n in range(1_000)]
+    ignore = IgnorePatterns.parse("\n".join([*patterns, "**/last-*"]))
+    begun = time.monotonic()
+    for number in range(2_000):
+        assert not ignore.excludes(b"src/sub/file-%d.py" % number)
+    assert time.monotonic() - begun < 1  # 0.02 s; one by one they would need several
+
+    assert ignore.excludes(b"src/part5z/part5z.c")
+    assert ignore.excludes(b"src/sub/last-one")
+
+
+def test_of_equal_patterns_the_last_one_counts():
+    assert IgnorePatterns.parse("*.a\n!*.a\n*.a").excludes(b"x.a")
+    assert not IgnorePatterns.parse("a\n*\n!a").excludes(b"a")
+
+
+def test_a_path_of_very_many_components_is_no_problem():
+    assert not IgnorePatterns.parse("b\n*b").excludes(b"/".join([b"a"] * 5_000))

@@ -147,4 +147,4 @@ def test_a_trigger_keeps_the_bodies_of_its_heredocs():
     )
     assert onbuild == OnBuild(Location("f", 2, 4), "ONBUILD RUN <<-E", "RUN <<-E\n\techo $x\nE")
     run = parse_trigger(onbuild.text, file="f")
-    assert run.heredocs[0].body == "echo $x\n"
+    assert run.heredocs[0].body == "\techo $x\n"
