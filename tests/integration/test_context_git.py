@@ -2,7 +2,6 @@
 
 import base64
 import os
-import subprocess
 import threading
 import time
 from pathlib import Path
@@ -13,62 +12,10 @@ import pytest
 from pybuild.context.git import GitRepository
 from pybuild.errors import ContextError
 from pybuild.request import GitOptions
+from tools.git_origin import Origin
 from tools.git_server import GitServer
 
 TOKEN = "glpat-s3cr3t/t+k=n"
-TIME_S = 1_600_000_000
-IDENTITY = {
-    "GIT_AUTHOR_NAME": "a",
-    "GIT_AUTHOR_EMAIL": "a@example.org",
-    "GIT_COMMITTER_NAME": "c",
-    "GIT_COMMITTER_EMAIL": "c@example.org",
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_CONFIG_GLOBAL": "/dev/null",
-}
-
-
-class Origin:
-    """A repository that grows, and its bare copy that is served."""
-
-    def __init__(self, root: Path) -> None:
-        self.root, self.work, self.bare = root, root / "work", root / "srv" / "group" / "app.git"
-        self.bare.parent.mkdir(parents=True)
-        self._run(root, "init", "-q", "-b", "main", str(self.work))
-        self._run(root, "init", "-q", "--bare", "-b", "main", str(self.bare))
-        self._count = 0
-
-    def commit(self, files: dict[str, str | None], *, links: dict[str, str] | None = None) -> str:
-        for name, text in files.items():
-            path = self.work / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-        for name, target in (links or {}).items():
-            (self.work / name).symlink_to(target)
-        self.git("add", "-A")
-        self.git("commit", "-q", "-m", "change")
-        return self.git("rev-parse", "HEAD")
-
-    def push(self, *refspecs: str) -> None:
-        self.git("push", "-q", str(self.bare), *refspecs)
-
-    def git(self, *arguments: str) -> str:
-        self._count += 1
-        return self._run(self.work, *arguments)
-
-    def _run(self, cwd: Path, *arguments: str) -> str:
-        dates = {
-            "GIT_COMMITTER_DATE": f"@{TIME_S + getattr(self, '_count', 0)} +0000",
-            "GIT_AUTHOR_DATE": "@1 +0000",
-        }
-        done = subprocess.run(
-            ["git", *arguments],
-            cwd=cwd,
-            env={**os.environ, **IDENTITY, **dates},
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        return done.stdout.strip()
 
 
 @pytest.fixture
@@ -200,7 +147,7 @@ def test_the_token_is_in_no_file_even_while_git_works(tmp_path, server, monkeypa
     )
     fetch(tmp_path, server)
 
-    assert (kept / "FETCH_HEAD").exists()
+    assert (kept / "0/FETCH_HEAD").exists()
     for path in filter(Path.is_file, kept.rglob("*")):
         assert not any(form in path.read_bytes() for form in forms(TOKEN))
 
@@ -234,7 +181,7 @@ def test_refused_credentials(tmp_path, server, options, message, hint):
         fetch(tmp_path, server, **options)
 
     url = server.url("group/app.git")
-    assert failed.value.message == f"cannot fetch the git context from {url}: {message}"
+    assert failed.value.message == f"cannot fetch the git repository {url}: {message}"
     assert hint in failed.value.hint
     assert "wr0ng" not in failed.value.message + failed.value.hint
 
@@ -264,7 +211,7 @@ def test_a_host_that_does_not_exist(tmp_path):
         source.fetch(tmp_path / "into")
 
     assert failed.value.message == (
-        "cannot fetch the git context from https://host.invalid/r.git: its host name is not known"
+        "cannot fetch the git repository https://host.invalid/r.git: its host name is not known"
         " here"
     )
 
@@ -337,15 +284,96 @@ def test_modes_do_not_depend_on_the_umask(tmp_path, server):
     assert (context.directory / "svc").stat().st_mode & 0o777 == 0o755
 
 
-def test_submodules_are_warned_of(tmp_path, origin, server):
+@pytest.mark.parametrize("form", ["#v1:svc", "?ref=refs/tags/v1&subdir=svc", "?tag=v1#:svc"])
+def test_a_query_says_what_a_fragment_says(tmp_path, server, form):
+    assert dockerfile(fetch(tmp_path, server, form)) == "svc"
+
+
+def test_the_checksum_is_compared_with_the_commit(tmp_path, origin, server):
+    assert dockerfile(fetch(tmp_path, server, f"?ref=v1&checksum={origin.second[:7]}")) == "two"
+
+
+def test_another_commit_than_the_checksum_says_is_refused(tmp_path, origin, server):
+    with pytest.raises(ContextError) as refused:
+        fetch(tmp_path, server, f"?ref=v1&checksum={origin.first}")
+
+    assert refused.value.message.endswith(f"expected checksum to match {origin.first}")
+
+
+def test_submodules_are_fetched_and_theirs_too(tmp_path, origin, server):
+    inner, deepest = Origin(origin.root, "group/inner.git"), Origin(origin.root, "other/deep.git")
+    deep = deepest.commit({"deep": "deep"})
+    deepest.push("main")
+    inner.commit({"f": "not yet"})
+    inner.add_submodule("below", "../../other/deep.git", deep)
+    middle = inner.commit({"f": "inner"})
+    inner.commit({"f": "later"})
+    inner.push("main")
     origin.git("checkout", "-q", "main")
-    origin.commit({".gitmodules": '[submodule "x"]\n\tpath = x\n\turl = ../x.git\n'})
+    origin.add_submodule("libs/inner", "../inner.git", middle)
+    origin.add_submodule("absolute", server.url("other/deep.git"), deep)
+    origin.add_submodule("left-out", server.url("other/deep.git"), deep, update="none")
+    origin.commit({})
+    origin.push("main")
+    context = fetch(tmp_path, server)
+
+    assert (context.directory / "libs/inner/f").read_text() == "inner"
+    assert (context.directory / "libs/inner/below/deep").read_text() == "deep"
+    assert (context.directory / "absolute/deep").read_text() == "deep"
+    assert list((context.directory / "left-out").iterdir()) == []
+    assert not list(context.directory.rglob(".git"))
+
+
+def test_submodules_may_be_left_out(tmp_path, origin, server):
+    origin.git("checkout", "-q", "main")
+    origin.add_submodule("x", "../none.git", origin.first)
+    origin.commit({})
+    origin.push("main")
+
+    assert list((fetch(tmp_path, server, "?submodules=false").directory / "x").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["--upload-pack=touch hacked", "ext::sh -c touch% hacked", "/srv/x.git", "file:///srv/x.git"],
+)
+def test_a_submodule_cannot_have_programs_run_or_this_machine_read(tmp_path, origin, server, url):
+    origin.git("checkout", "-q", "main")
+    origin.add_submodule("x", url, origin.first)
+    origin.commit({})
+    origin.push("main")
+    with pytest.raises(ContextError) as refused:
+        fetch(tmp_path, server)
+
+    assert refused.value.message.startswith(
+        f"the submodule at x of {server.url('group/app.git')}: the address of the git repository"
+    )
+    assert not list(tmp_path.rglob("hacked"))
+
+
+def test_the_token_goes_to_no_other_host_for_a_submodule(tmp_path, origin, server):
+    with GitServer(origin.root / "srv") as elsewhere:
+        origin.git("checkout", "-q", "main")
+        origin.add_submodule("x", elsewhere.url("group/app.git"), origin.first)
+        origin.commit({})
+        origin.push("main")
+        context = fetch(tmp_path, server)
+
+        assert (context.directory / "x/Dockerfile").read_text() == "one"
+        assert {request.authorization for request in elsewhere.requests} == {""}
+
+
+def test_a_submodule_without_a_url_is_warned_of(tmp_path, origin, server):
+    origin.git("checkout", "-q", "main")
+    origin.git("update-index", "--add", "--cacheinfo", f"160000,{origin.first},x")
+    origin.git("commit", "-q", "-m", "a link alone")
     origin.push("main")
     events = []
 
     fetch(tmp_path, server, emit=events.append)
 
-    assert [event.code for event in events] == ["GitSubmodulesMissing"]
+    assert [event.code for event in events] == ["GitSource"]
+    assert "the submodule at x has no URL in .gitmodules" in events[0].message
 
 
 def forms(token: str) -> list[bytes]:

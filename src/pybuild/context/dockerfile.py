@@ -6,15 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pybuild.context.inside import read_text, resolve_below
+from pybuild.context.piped_dockerfile import STANDARD_INPUT
 from pybuild.errors import ContextError
 from pybuild.ports import FetchedContext
 
 _DEFAULT_NAMES = ("Dockerfile", "dockerfile")  # BuildKit falls back to the second one
-_NOT_YET = {
-    "-": "a Dockerfile on standard input",
-    "http://": "a Dockerfile at a URL",
-    "https://": "a Dockerfile at a URL",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +35,20 @@ def read_dockerfile(context: FetchedContext, given: str, cwd: Path) -> FoundDock
 
     Args:
         context: In one that was fetched no path and no link may lead out of it.
-        given: As the user gave it; empty is ``Dockerfile``, else ``dockerfile``, in the context.
+        given: As the user gave it; empty is ``Dockerfile``, else ``dockerfile``, in the context;
+            ``-`` is the one that came apart.
         cwd: Absolute.
 
     Raises:
         ContextError: It is not there, lies outside a fetched context, or is not UTF-8.
     """
-    for prefix, form in _NOT_YET.items():
-        if given == prefix or (len(prefix) > 1 and given.startswith(prefix)):
-            raise ContextError(
-                f"{form} is not supported yet", hint="give a file of the context or a path"
-            )
+    if context.dockerfile is not None:
+        return _apart(context.dockerfile, given)
+    if given.startswith(("http://", "https://")):
+        raise ContextError(
+            "a Dockerfile cannot be given as a URL",
+            hint="give its URL as the context, or download it and pipe it in with --file -",
+        )
     places = _places(context, given, cwd)
     for place in places:
         found = _resolve(context, place)
@@ -61,6 +60,15 @@ def read_dockerfile(context: FetchedContext, given: str, cwd: Path) -> FoundDock
         f"there is no Dockerfile at {looked}",
         hint="name it with --file, relative to the working directory or to the context",
     )
+
+
+def _apart(path: Path, given: str) -> FoundDockerfile:
+    if given not in {"", STANDARD_INPUT}:
+        raise ContextError(
+            f"there are two Dockerfiles: the context is one, and {given} is given too",
+            hint="leave out --file, or give a directory or an archive as the context",
+        )
+    return FoundDockerfile("Dockerfile", read_text(path, "Dockerfile"), path)
 
 
 def _places(context: FetchedContext, given: str, cwd: Path) -> tuple[Path, ...]:

@@ -105,13 +105,17 @@ class _FileIds:
 def _children(root: bytes, path: bytes, file_ids: _FileIds) -> Iterator[Entry]:
     try:
         with os.scandir(join(root, path) if path else root) as found:
-            for child in found:
+            for child in sorted(found, key=_name):  # a tree takes names fastest in their order
                 status = child.stat(follow_symlinks=False)
                 if stat.S_IFMT(status.st_mode) in _KINDS:
                     yield _entry(join(path, child.name), status, child.path, file_ids)
     except OSError as error:
         shown = os.fsdecode(path) or "its root"
         raise ContextError(f"cannot read {shown} of the context: {error.strerror}") from error
+
+
+def _name(child: os.DirEntry[bytes]) -> bytes:
+    return child.name
 
 
 def _entry(path: bytes, status: os.stat_result, place: bytes, file_ids: _FileIds) -> Entry:

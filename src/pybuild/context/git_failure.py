@@ -20,7 +20,7 @@ class _Cause:
 
     Attributes:
         pattern: Found in git's messages (LC_ALL=C), upper and lower case alike.
-        message: Follows "cannot fetch the git context from URL: ".
+        message: Follows "cannot fetch the git repository URL: ".
         hint: For a fetch without a token.
         hint_with_token: Where it differs.
     """
@@ -98,7 +98,7 @@ COMMIT_REFUSED = re.compile(r"unadvertised object|not our ref", re.IGNORECASE)
 
 def explain(address: GitAddress, output: str, masker: Masker, *, with_token: bool) -> ContextError:
     """The error for a failed fetch, from what git printed."""
-    subject = f"cannot fetch the git context from {address.url}"
+    subject = f"cannot fetch the git repository {address.url}"
     for cause in _CAUSES:
         if re.search(cause.pattern, output, re.IGNORECASE):
             hint = (cause.hint_with_token if with_token else "") or cause.hint

@@ -22,9 +22,6 @@ _SETTINGS = (
     ("core.sshCommand", "ssh -o BatchMode=yes"),  # the user's GIT_SSH_COMMAND still wins
     ("credential.helper", ""),
     ("protocol.allow", "never"),
-    ("protocol.http.allow", "always"),
-    ("protocol.https.allow", "always"),
-    ("protocol.ssh.allow", "always"),
     ("protocol.ext.allow", "never"),
     ("protocol.file.allow", "never"),
     ("submodule.recurse", "false"),
@@ -68,15 +65,15 @@ class GitProgram:
         repository: The git directory.
         work_tree: Where files are checked out.
         protocols: The transports that may be used, redirects included.
-        header_origin: The ``scheme://host`` that gets the header, or empty.
-        header: A whole HTTP header with the credentials, or empty.
+        headers: Whole HTTP headers with credentials, each by the ``scheme://host`` that gets it.
+        agent: The socket of an ssh agent; None is the job's own.
     """
 
     repository: Path
     work_tree: Path
     protocols: Sequence[str]
-    header_origin: str = ""
-    header: str = field(default="", repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    agent: Path | None = None
 
     def run(self, *arguments: str) -> GitOutcome:
         """Run a git command to its end.
@@ -103,10 +100,11 @@ class GitProgram:
 
     def _environment(self) -> Mapping[str, str]:
         settings = list(_SETTINGS)
-        if self.header:
-            settings.append((f"http.{self.header_origin}/.extraHeader", self.header))
+        settings += [(f"protocol.{one}.allow", "always") for one in self.protocols]
+        for origin, header in self.headers:
+            settings.append((f"http.{origin}/.extraHeader", header))
             # git sends extraHeader with its POST to the host that a redirect has named
-            settings.append(("http.followRedirects", "false"))
+            settings.append((f"http.{origin}/.followRedirects", "false"))
         environment = {
             **_ENVIRONMENT,
             "GIT_DIR": str(self.repository),
@@ -117,6 +115,8 @@ class GitProgram:
             "GIT_ALLOW_PROTOCOL": ":".join(self.protocols),
             "GIT_CONFIG_COUNT": str(len(settings)),
         }
+        if self.agent is not None:
+            environment["SSH_AUTH_SOCK"] = str(self.agent)
         for index, (key, value) in enumerate(settings):
             environment[f"GIT_CONFIG_KEY_{index}"] = key
             environment[f"GIT_CONFIG_VALUE_{index}"] = value
@@ -135,6 +135,6 @@ def _text(output: object) -> str:
 
 def _no_git() -> ContextError:
     return ContextError(
-        "a git context needs the git program, which is not installed here",
-        hint="install git, or give the context as a directory or an archive",
+        "a git repository needs the git program, which is not installed here",
+        hint="install git, or give a directory or an archive instead",
     )

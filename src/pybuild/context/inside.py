@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pybuild.errors import ContextError
 
-_LARGEST_TEXT_BYTES = 16 << 20  # a Dockerfile or an ignore file; BuildKit takes 16 MiB a message
+LARGEST_TEXT_BYTES = 16 << 20
+"""Of a Dockerfile or an ignore file; BuildKit takes 16 MiB a message."""
 
 
 def new_tree(into: Path) -> Path:
@@ -84,11 +85,11 @@ def read_text(path: Path, what: str) -> str:
         with os.fdopen(os.open(path, flags), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise ContextError(f"{what} is not a file")
-            data = file.read(_LARGEST_TEXT_BYTES + 1)
+            data = file.read(LARGEST_TEXT_BYTES + 1)
     except OSError as error:
         raise ContextError(f"cannot read {what}: {error.strerror}") from error
-    if len(data) > _LARGEST_TEXT_BYTES:
-        raise ContextError(f"{what} is larger than {_LARGEST_TEXT_BYTES >> 20} MiB")
+    if len(data) > LARGEST_TEXT_BYTES:
+        raise ContextError(f"{what} is larger than {LARGEST_TEXT_BYTES >> 20} MiB")
     try:
         return data.decode()
     except UnicodeDecodeError as error:

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from pybuild.context.git import GitRepository
+from pybuild.context.http_context import HttpContext
+from pybuild.context.http_get import Getter
 from pybuild.context.local import LocalDirectory
+from pybuild.context.piped_dockerfile import STANDARD_INPUT, PipedDockerfile
 from pybuild.context.s3 import S3Archive
+from pybuild.context.secrets import RemoteSecrets
 from pybuild.context.tar import StandardInput, TarFile
 from pybuild.errors import ContextError
 from pybuild.events import Emit, ignore
+from pybuild.http import Transport
 from pybuild.ports import ContextSource
 from pybuild.request import BuildRequest
 
 _WHAT_WORKS = (
-    "give a directory, a tar file, - (an archive on standard input), s3://bucket/key,"
-    " or a git repository (https://host/repo.git#ref:directory)"
+    "give a directory, a tar file, - (an archive on standard input), https://host/context.tar.gz,"
+    " s3://bucket/key, or a git repository (https://host/repo.git#ref:directory)"
 )
 
 
@@ -30,6 +35,8 @@ class _Asked:
     request: BuildRequest
     stdin: BinaryIO
     emit: Emit
+    transport: Transport
+    secrets: RemoteSecrets
 
     @property
     def text(self) -> str:
@@ -53,6 +60,11 @@ def _path(asked: _Asked) -> ContextSource:
 
 
 def _standard_input(asked: _Asked) -> ContextSource:
+    if asked.request.dockerfile == STANDARD_INPUT:
+        raise ContextError(
+            "standard input cannot be both the build context and the Dockerfile",
+            hint="give one of them as a path",
+        )
     return StandardInput(asked.stdin, asked.sub_path)
 
 
@@ -61,7 +73,13 @@ def _s3(asked: _Asked) -> ContextSource:
 
 
 def _git(asked: _Asked) -> ContextSource:
-    return GitRepository.parse(asked.text, asked.request.git, asked.sub_path, asked.emit)
+    return GitRepository.parse(
+        asked.text, asked.request.git, asked.sub_path, asked.emit, asked.secrets
+    )
+
+
+def _http(asked: _Asked) -> ContextSource:
+    return HttpContext(asked.text, Getter(asked.transport, asked.secrets), asked.sub_path)
 
 
 def _not_yet(form: str) -> Callable[[_Asked], ContextSource]:
@@ -91,10 +109,10 @@ _FORMS: tuple[tuple[re.Pattern[str], Callable[[_Asked], ContextSource]], ...] = 
         (r"tar://", _tar_file),
         (r"dir://", _directory),
         (r"s3://", _s3),
-        (r"(git|ssh)://|[\w.-]+@[\w.-]+:|https?://[^#]*\.git([?#]|$)", _git),
+        (r"(git|ssh)://|[\w.-]+@[\w.-]+:|https?://[^#?]*\.git([?#]|$)", _git),
         (r"gs://", _not_yet("a Google Cloud Storage object (gs://)")),
         (_AZURE, _not_yet("an Azure blob")),
-        (r"https?://", _not_yet("an archive at a URL (a git repository's URL ends with .git)")),
+        (r"https?://", _http),
         (r"[A-Za-z][A-Za-z0-9+.-]*:(//|:)", _refuse("the context's kind of address is not known")),
         (r"", _path),
     )
@@ -106,17 +124,26 @@ def source_for(
     stdin: BinaryIO,
     *,
     emit: Emit = ignore,
+    transport: Transport | None = None,
+    secrets: Mapping[str, bytes] | None = None,
 ) -> ContextSource:
     """The source of a request's context, chosen by how it is written.
 
     Args:
-        request: Its context, sub-path, git and S3 options count.
-        stdin: Read only where the context is standard input.
+        request: Its context, sub-path, git and S3 options count, and whether its Dockerfile is
+            standard input.
+        stdin: Read only where the context or the Dockerfile is standard input.
         emit: Gets warnings about what a context leaves out.
+        transport: Fetches what lies at a URL; None is one with the request's proxies.
+        secrets: Of the build, by id; only ``HTTP_AUTH_…`` and ``GIT_AUTH_…`` are read.
 
     Raises:
         ContextError: The form is not known or not supported yet.
     """
-    asked = _Asked(request, stdin, emit)
+    if transport is None:
+        proxies = request.registries.proxies
+        transport = Transport({name.removesuffix("_proxy"): url for name, url in proxies})
+    asked = _Asked(request, stdin, emit, transport, RemoteSecrets(secrets or {}))
     make = next(make for pattern, make in _FORMS if pattern.match(request.context))
-    return make(asked)
+    source = make(asked)
+    return PipedDockerfile(source, stdin) if request.dockerfile == STANDARD_INPUT else source

@@ -1,4 +1,4 @@
-"""A tar as the context: a file or standard input, in any compression."""
+"""A tar as the context, in any compression: a file, standard input, or any other stream."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pybuild.archive.compression import NONE, decompress, detect
+from pybuild.archive.disk import disk_errors
 from pybuild.archive.errors import ArchiveError
 from pybuild.archive.tar import read
 from pybuild.context.extract import extract
-from pybuild.context.inside import directory_below, new_tree
+from pybuild.context.inside import LARGEST_TEXT_BYTES, directory_below, new_tree
 from pybuild.errors import ContextError
 from pybuild.ports import FetchedContext
 
@@ -43,7 +44,7 @@ class TarFile:
 
 @dataclass(frozen=True, slots=True)
 class StandardInput:
-    """A tar on standard input, which is read once."""
+    """A tar or a Dockerfile on standard input, which is read once."""
 
     stream: BinaryIO
     sub_path: str = ""
@@ -52,7 +53,7 @@ class StandardInput:
         """Unpack it as it arrives.
 
         Raises:
-            ContextError: It is a terminal, empty, a text, or not a tar.
+            ContextError: It is a terminal, empty, or neither a tar nor a text.
         """
         if self.stream.isatty():
             raise ContextError(
@@ -60,21 +61,44 @@ class StandardInput:
                 hint="pipe an archive in: tar cz . | pybuild build -",
             )
         chunks = _chunks(self.stream)
-        head = next(chunks, b"")
-        while len(head) < _HEAD_BYTES and (chunk := next(chunks, b"")):
-            head += chunk
+        head = _head(chunks)
         if not head:
             raise ContextError(
                 "the context is standard input, and nothing came",
                 hint="pipe an archive in; docker run needs -i, kubectl run --stdin",
             )
-        if detect(head) == NONE and _is_text(head[:_HEAD_BYTES]):
-            raise ContextError(
-                "standard input holds text, and a Dockerfile on standard input is not supported"
-                " yet",
-                hint="pipe in an archive that holds the Dockerfile",
-            )
-        return unpack(itertools.chain((head,), chunks), into, self.sub_path, source=_STANDARD_INPUT)
+        stream = itertools.chain((head,), chunks)
+        return unpack_or_read(stream, into, self.sub_path, source=_STANDARD_INPUT)
+
+
+def unpack_or_read(
+    chunks: Iterator[bytes], into: Path, sub_path: str, *, source: str
+) -> FetchedContext:
+    """Unpack a tar, or take a text for a Dockerfile that has no files beside it.
+
+    The arguments are those of ``unpack``.
+
+    Raises:
+        ContextError: It is neither.
+    """
+    head = _head(chunks)
+    if not head:
+        raise ContextError(f"the context {source} is empty", hint="give an archive that holds it")
+    stream = itertools.chain((head,), chunks)
+    if detect(head) != NONE or not _is_text(head[:_HEAD_BYTES]):
+        return unpack(stream, into, sub_path, source=source)
+    if sub_path:
+        raise ContextError(
+            f"the context {source} is a text, and has no directory {sub_path}",
+            hint="give an archive, or leave out the sub-directory",
+        )
+    dockerfile = into / "Dockerfile"
+    with disk_errors(f"cannot write {dockerfile}"), dockerfile.open("xb") as file:
+        for chunk in stream:
+            file.write(chunk)
+            if file.tell() > LARGEST_TEXT_BYTES:
+                break  # whoever reads it will say so
+    return FetchedContext(directory=new_tree(into), owned=True, dockerfile=dockerfile)
 
 
 def unpack(chunks: Iterator[bytes], into: Path, sub_path: str, *, source: str) -> FetchedContext:
@@ -103,6 +127,14 @@ def unpack(chunks: Iterator[bytes], into: Path, sub_path: str, *, source: str) -
 def _chunks(file: BinaryIO) -> Iterator[bytes]:
     while chunk := file.read(_CHUNK_BYTES):
         yield chunk
+
+
+def _head(chunks: Iterator[bytes]) -> bytes:
+    """The first bytes: enough to tell a tar, or all there are."""
+    head = b""
+    while len(head) < _HEAD_BYTES and (chunk := next(chunks, b"")):
+        head += chunk
+    return head
 
 
 def _is_text(head: bytes) -> bool:

@@ -26,9 +26,18 @@ _CONNECT_S = 15.0
 _READ_S = 90.0
 _REDIRECTS = 5
 _REDIRECT = frozenset({301, 302, 303, 307, 308})
-_TRAVELLING = frozenset({"accept", "accept-encoding", "range", "user-agent"})
+_TRAVELLING = frozenset(
+    {
+        "accept",
+        "accept-encoding",
+        "if-modified-since",
+        "if-none-match",
+        "range",
+        "user-agent",
+    }
+)
 """Headers that follow a redirect to another origin: an allow-list, for ``Authorization`` is not the
-only one that may hold a secret."""
+only one that may hold a secret. What a condition compares with came from where the redirect led."""
 
 
 @dataclass(frozen=True, slots=True)

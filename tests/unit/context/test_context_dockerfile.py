@@ -1,14 +1,18 @@
 """Finding the Dockerfile, its ignore file, and a local context."""
 
+import io
 import os
 from pathlib import Path
 
 import pytest
 
 from pybuild.context.dockerfile import read_dockerfile
+from pybuild.context.dockerignore import ignore_text
 from pybuild.context.local import LocalDirectory
+from pybuild.context.source import source_for
 from pybuild.errors import ContextError
 from pybuild.ports import FetchedContext
+from pybuild.request import BuildRequest
 
 
 @pytest.fixture
@@ -112,15 +116,50 @@ def test_a_pipe_is_not_waited_for(tmp_path, cwd):
         read_dockerfile(place, "", cwd)
 
 
+def piped(tmp_path, data, place="context"):
+    (tmp_path / "into").mkdir()
+    request = BuildRequest(
+        context=str(tmp_path / place), state_dir=tmp_path, now_s=0, dockerfile="-"
+    )
+    return source_for(request, io.BytesIO(data)).fetch(tmp_path / "into")
+
+
+def test_a_dockerfile_on_standard_input(tmp_path, cwd):
+    place = context(tmp_path, Dockerfile="wrong").directory
+    (place / "Dockerfile.dockerignore").write_text("not for this one")
+    (place / ".dockerignore").write_text("for all")
+    fetched = piped(tmp_path, b"FROM x")
+    found = read_dockerfile(fetched, "-", cwd)
+
+    assert fetched.directory == place
+    assert (found.name, found.text) == ("Dockerfile", "FROM x")
+    assert ignore_text(place, found.path) == "for all"
+
+
 @pytest.mark.parametrize(
-    ("given", "form"),
-    [("-", "on standard input"), ("https://h/D", "at a URL"), ("http://h/D", "at a URL")],
+    ("data", "message"),
+    [
+        (b"", "the Dockerfile is standard input, and nothing came"),
+        (b"\xff", "Dockerfile is not UTF-8 text: byte 0 is 0xff"),
+        (b"#" * ((16 << 20) + 1), "Dockerfile is larger than 16 MiB"),
+    ],
+    ids=["nothing", "not text", "too large"],
 )
-def test_forms_to_come(tmp_path, cwd, given, form):
+def test_standard_input_that_is_no_dockerfile(tmp_path, cwd, data, message):
+    context(tmp_path)
+    with pytest.raises(ContextError) as refused:
+        read_dockerfile(piped(tmp_path, data), "-", cwd)
+
+    assert refused.value.message == message
+
+
+@pytest.mark.parametrize("given", ["https://h/D", "http://h/D"])
+def test_a_dockerfile_at_a_url(tmp_path, cwd, given):
     with pytest.raises(ContextError) as refused:
         read_dockerfile(context(tmp_path), given, cwd)
 
-    assert refused.value.message == f"a Dockerfile {form} is not supported yet"
+    assert refused.value.message == "a Dockerfile cannot be given as a URL"
+    assert refused.value.hint
 
 
 def test_a_local_directory_is_used_in_place(tmp_path):

@@ -55,7 +55,7 @@ URL = "https://h/o/r.git/"
 def test_reasons(output, reason):
     error = explain(ADDRESS, output, Masker(), with_token=False)
 
-    assert error.message == f"cannot fetch the git context from https://h/o/r.git: {reason}"
+    assert error.message == f"cannot fetch the git repository https://h/o/r.git: {reason}"
 
 
 def test_the_hint_knows_whether_a_token_was_sent():

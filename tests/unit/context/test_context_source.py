@@ -6,14 +6,13 @@ from pathlib import Path
 import pytest
 
 from pybuild.context.git import GitRepository
+from pybuild.context.http_context import HttpContext
 from pybuild.context.local import LocalDirectory
 from pybuild.context.s3 import S3Archive
 from pybuild.context.source import source_for
 from pybuild.context.tar import StandardInput, TarFile
 from pybuild.errors import ContextError
 from pybuild.request import BuildRequest, GitOptions, S3Options
-
-URL_FORM = "an archive at a URL (a git repository's URL ends with .git)"
 
 
 def source(context: str, **more):
@@ -67,6 +66,25 @@ def test_git_forms(context, url):
     assert chosen.address.url == url
 
 
+@pytest.mark.parametrize(
+    "context", ["https://host/x.tar.gz", "http://host/Dockerfile", "https://host/x?a=b.git"]
+)
+def test_any_other_url_is_an_archive_or_a_dockerfile(context):
+    chosen = source(context, context_sub_path="a")
+
+    assert isinstance(chosen, HttpContext)
+    assert (chosen.url, chosen.sub_path) == (context, "a")
+
+
+def test_standard_input_is_read_for_one_thing_only():
+    with pytest.raises(ContextError) as refused:
+        source("-", dockerfile="-")
+
+    assert refused.value.message == (
+        "standard input cannot be both the build context and the Dockerfile"
+    )
+
+
 def test_git_options_reach_the_repository():
     git = GitOptions(branch="dev", token="t0ken", user="bot", pull_http=True)
     chosen = source("git://host/o/r.git#main", git=git, context_sub_path="svc")
@@ -88,10 +106,6 @@ def test_git_options_reach_the_repository():
             "https://acct.blob.core.windows.net/c/x.tar.gz",
             "an Azure blob as the context is not supported yet",
         ),
-        (
-            "https://host/x.tar.gz",
-            f"{URL_FORM} as the context is not supported yet",
-        ),
         ("s3://bucket", "s3://bucket names a prefix, and a prefix as a tree is not supported yet"),
         (
             "s3://bucket/a/",
@@ -101,10 +115,7 @@ def test_git_options_reach_the_repository():
         ("ftp://host/x.tar", "the context's kind of address is not known"),
         ("file:///srv/repo.git", "the context's kind of address is not known"),
         ("ext::sh -c touch% /tmp/x", "the context's kind of address is not known"),
-        (
-            "https://host/r.git?ref=main",
-            "a query in the URL of a git context is not supported yet",
-        ),
+        ("https://host/r.git?raf=main", "the URL of the git repository has the unknown key 'raf'"),
     ],
 )
 def test_other_forms_are_refused_by_name(context, message):

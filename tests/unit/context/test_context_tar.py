@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pybuild.archive.zstd import ZstdCompressor
+from pybuild.context.dockerfile import read_dockerfile
 from pybuild.context.extract import Limits, extract
 from pybuild.context.tar import StandardInput, TarFile
 from pybuild.errors import ContextError
@@ -276,14 +277,6 @@ def test_archives_without_end_are_stopped(tmp_path, limits):
     ("data", "message"),
     [
         (b"", "the context is standard input, and nothing came"),
-        (
-            b"FROM scratch\nCOPY . /\n",
-            "standard input holds text, and a Dockerfile on standard input is not supported yet",
-        ),
-        (
-            ("# ä" * 600).encode(),
-            "standard input holds text, and a Dockerfile on standard input is not supported yet",
-        ),
         (gzip.compress(PLAIN)[:-20], "cannot unpack the context standard input: "),
         (gzip.compress(b"FROM scratch\n" * 100), "cannot unpack the context standard input: "),
         (PLAIN[:1500], "cannot unpack the context standard input: "),
@@ -296,6 +289,24 @@ def test_standard_input_that_is_no_archive(tmp_path, data, message):
 
     assert failed.value.message.startswith(message)
     assert failed.value.hint
+
+
+@pytest.mark.parametrize("text", ["FROM scratch\nCOPY . /\n", "# ä" * 600])
+def test_a_text_on_standard_input_is_a_dockerfile_without_files(tmp_path, text):
+    context = fetch(tmp_path, text.encode())
+
+    assert list(context.directory.iterdir()) == []
+    assert read_dockerfile(context, "", tmp_path).text == text
+
+
+def test_a_dockerfile_instead_of_files_cannot_have_another_one_beside_it(tmp_path):
+    context = fetch(tmp_path, b"FROM scratch\n")
+    with pytest.raises(ContextError) as refused:
+        read_dockerfile(context, "docker/Dockerfile", tmp_path)
+
+    assert refused.value.message == (
+        "there are two Dockerfiles: the context is one, and docker/Dockerfile is given too"
+    )
 
 
 def test_an_archive_that_arrives_byte_by_byte_is_still_told_from_a_text(tmp_path):
