@@ -258,11 +258,12 @@ class ResolvedImage:
 
     Attributes:
         reference: As it was asked for, with the digest of the platform's manifest.
-        repository: Where it was found: the mirror's repository, or the reference's own.
+        repository: Where it was found: the mirror's repository, or the reference's own; None
+            where the local store has its layers.
     """
 
     reference: Reference
-    repository: Repository
+    repository: Repository | None
     digest: Digest
     manifest: Manifest
     config: ImageConfig
@@ -415,7 +416,11 @@ class CacheMounts(Protocol):
     """Directories of ``RUN --mount=type=cache`` that outlive a build."""
 
     def open(
-        self, name: str, sharing: str, fill: Callable[[Path], None]
+        self,
+        name: str,
+        sharing: str,
+        fill: Callable[[Path], None],
+        on_wait: Callable[[], None],
     ) -> AbstractContextManager[Path]:
         """A cache's directory, for as long as the block lasts.
 
@@ -424,6 +429,7 @@ class CacheMounts(Protocol):
             sharing: ``shared``: with whoever else has it open; ``locked``: waits until nobody
                 has; ``private``: another, new directory where somebody has.
             fill: Called with the new, empty directory of a cache that is not there yet.
+            on_wait: Called again and again while it waits; what it raises ends the wait.
         """
 
 
@@ -436,12 +442,14 @@ class FetchedContext:
         owned: Whether it is a private copy (fetched or unpacked), not the user's directory.
         commit: The git commit it came from, or empty.
         commit_time_s: That commit's committer time, or None.
+        dockerfile: A Dockerfile that came apart from the files, or instead of them; or None.
     """
 
     directory: Path
     owned: bool
     commit: str = ""
     commit_time_s: int | None = None
+    dockerfile: Path | None = None
 
 
 class ContextSource(Protocol):

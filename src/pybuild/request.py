@@ -230,8 +230,8 @@ class BuildRequest:
         build_args: In order; a later one wins.
         source_date_epoch: Seconds since 1970, or None.
         now_s: The time of the build, for ``created`` where no epoch is given.
-        cache_from: Repositories that are asked for steps.
-        cache_to: Repositories that get the steps that ran.
+        cache_from: Repositories and directories that are asked for steps, in order.
+        cache_to: Repositories and directories that get the steps that ran.
         load_socket: A Docker daemon's socket that the image is loaded into (``--load``), or None.
         jobs: How many stages may be at work at once; None is as many as there are processors.
         state_dir: Where blobs, trees and fetched contexts lie.
@@ -270,8 +270,8 @@ class BuildRequest:
     check_push: bool = True
     keep_immutable_tags: bool = False
     no_cache: bool = False
-    cache_from: tuple[Repository, ...] = ()
-    cache_to: tuple[Repository, ...] = ()
+    cache_from: tuple[Repository | Path, ...] = ()
+    cache_to: tuple[Repository | Path, ...] = ()
     rewrite_timestamp: bool = False
     source_date_epoch: int | None = None
     rootfs: str = "auto"

@@ -63,7 +63,8 @@ def test_pack_and_apply_give_the_same_tree(tree, time, compression):
         store = LayoutStore(Path(directory, "store"))
         root = Path(directory, "root")
         root.mkdir()
-        layer = pack(items, store, compression=compression)
+        packed = []
+        layer = pack(items, store, compression=compression, record=packed.append)
         with store.open(layer.descriptor) as blob:
             applied = apply_layer(
                 iter(lambda: blob.read(777), b""),
@@ -73,7 +74,7 @@ def test_pack_and_apply_give_the_same_tree(tree, time, compression):
                 warn=fail,
             )
         on_disk = walk(root)
-    assert applied == layer.entries
+    assert applied == tuple(packed)
     assert set(on_disk) == {entry.path for entry in applied}
     for entry in applied:
         kind, mode, uid, gid, mtime_ns, content = on_disk[entry.path]
@@ -113,16 +114,19 @@ MEMBERS = st.one_of(
               st.sampled_from([b"b", b"d/b", b"d/c"]), st.sampled_from([b"a", b"d/a"])),
     st.builds(lambda path: Entry(path, Kind.DIRECTORY, 0o755, mtime_ns=S, **OWN),
               st.sampled_from([b"a", b"d", b"d/b"])),
+    st.builds(lambda path, to: Entry(path, Kind.SYMLINK, 0o777, link=to, **OWN),
+              st.sampled_from([b"a", b"d"]), st.sampled_from([b"a", b"/d", b"e/f", b"nowhere"])),
     st.builds(lambda path, kind: Entry(path, kind, mtime_ns=S),
               st.sampled_from([b"a", b"d", b"d/b"]), st.sampled_from(
                   [Kind.WHITEOUT, Kind.OPAQUE])),
 )  # fmt: skip
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(st.lists(MEMBERS, max_size=5), max_size=3))
 def test_the_index_of_any_layers_is_the_tree_on_disk(layers):
     index = TreeIndex()
+    read_only = TreeIndex()  # of who reads the layers and has no tree on disk
     with tempfile.TemporaryDirectory() as root:
         for entries in layers:
             members = [(whiteouts.encode(entry), b"x" * entry.size) for entry in entries]
@@ -131,6 +135,7 @@ def test_the_index_of_any_layers_is_the_tree_on_disk(layers):
             except IntegrityError:  # a hard link to what is not there
                 return
             index.apply(applied)
+            read_only.apply(entries)
         on_disk = walk(root)
         inodes = {
             path: Path(root, os.fsdecode(path)).lstat().st_ino
@@ -138,6 +143,9 @@ def test_the_index_of_any_layers_is_the_tree_on_disk(layers):
             if facts[0] == "file"
         }
     assert {entry.path for entry in index.walk()} == set(on_disk)
+    assert {entry.path: entry.kind for entry in read_only.walk()} == {
+        entry.path: entry.kind for entry in index.walk()
+    }
     files = [entry for entry in index.walk() if entry.kind is Kind.FILE]
     assert {entry.path for entry in files} == set(inodes)
     for one in files:

@@ -77,7 +77,7 @@ def _layer(before: TreeIndex, after: TreeIndex) -> tuple[Entry, ...]:
         assert entry is not None
         return entry.digest
 
-    return changes(before, _candidates(before, after), hash_file)
+    return tuple(changes(before, _candidates(before, after), hash_file))
 
 
 def _seen(tree: TreeIndex) -> list[tuple[Entry, int]]:

@@ -202,18 +202,25 @@ def _entry(
 
 
 def _relative(name: bytes) -> bytes:
-    """Take name as a path below the root.
+    """Take name as a path below the root; ``..`` undoes the name before it, as in Go's ``Clean``.
 
     Raises:
-        ArchiveError: It climbs out of a directory, or no path can hold it.
+        ArchiveError: It climbs out of the root or up to it, or no path can hold it.
     """
     if b"\0" in name:
         raise ArchiveError(f"the name {name[:80]!r} holds NUL")
     name = name.strip(b"/").removeprefix(b"./")
     if b"/." not in name and b"//" not in name and not name.startswith((b".", b"/")):
         return name  # nearly all
-    parts = [part for part in name.split(b"/") if part not in {b"", b"."}]
-    if b".." in parts:
+    parts: list[bytes] = []
+    is_outside = False
+    for part in name.split(b"/"):
+        if part == b"..":
+            is_outside = is_outside or not parts
+            del parts[-1:]
+        elif part not in {b"", b"."}:
+            parts.append(part)
+    if is_outside or (not parts and b".." in name):
         raise ArchiveError(f"the name {name[:200]!r} climbs out of its directory")
     return b"/".join(parts)
 

@@ -34,14 +34,16 @@ def find_account(user: str, step: Step, stage: LiveStage, job: Job) -> Account:
         ) from None
 
 
-def find_owner(asked_by: str, user: str, step: Step, stage: LiveStage, job: Job) -> tuple[int, int]:
+def find_owner(
+    asked_by: str, user: str, step: Step, stage: LiveStage | None, job: Job
+) -> tuple[int, int]:
     """Who owns what a COPY or WORKDIR makes; an unknown name is 0, with a warning.
 
     Args:
         asked_by: What stands before the name, for the warning: ``--chown=`` or ``USER``.
         user: ``user[:group]``, names or numbers.
         step: The step that asks.
-        stage: Whose files know the names.
+        stage: Whose files know the names; None is an empty image.
         job: Is warned.
 
     Raises:
@@ -63,8 +65,10 @@ def find_owner(asked_by: str, user: str, step: Step, stage: LiveStage, job: Job)
     return result.uid, result.gid
 
 
-def _read(stage: LiveStage, path: ImagePath) -> str | None:
+def _read(stage: LiveStage | None, path: ImagePath) -> str | None:
     """A small file of the stage's tree, links followed inside it; None where there is none."""
+    if stage is None:
+        return None
     try:
         found = resolve(stage.index, path)
     except LinkLoop:

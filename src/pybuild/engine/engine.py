@@ -8,13 +8,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from pybuild.digest import Digest
-from pybuild.engine.context import SourceFiles
-from pybuild.engine.copy import copied_roots
+from pybuild.engine.finished import FinishedStage
 from pybuild.engine.job import Job
-from pybuild.engine.stage import FinishedStage, OnLayer, StageRun
-from pybuild.engine.tools import Inputs
+from pybuild.engine.sources import Sources
+from pybuild.engine.stage import OnLayer, StageRun
 from pybuild.errors import Terminated
-from pybuild.graph.plan import CopyAction, FromContext, Plan, StageBase, StagePlan, sources_of
+from pybuild.graph.plan import StageBase, StagePlan
 from pybuild.ports import CacheEntry, ChainLayer
 from pybuild.request import StepReport
 
@@ -32,20 +31,6 @@ class Executed:
     chain: tuple[ChainLayer, ...]
     created: Mapping[int, Sequence[str]]
     reports: tuple[StepReport, ...]
-
-
-def context_digests(
-    plan: Plan, context: SourceFiles, inputs: Inputs
-) -> dict[tuple[int, int], bytes]:
-    """For each step that copies from the context, a digest of what it copies."""
-    digests = {}
-    for stage in plan.stages:
-        for place, step in enumerate(stage.steps):
-            action = step.action
-            if isinstance(action, CopyAction) and FromContext() in sources_of(action):
-                roots = copied_roots(step, action, context, inputs)
-                digests[stage.index, place] = context.digest_of(roots)
-    return digests
 
 
 def execute(job: Job, jobs: int, on_layer: OnLayer) -> Executed:
@@ -96,6 +81,7 @@ class _Execution:
         self._on_layer = on_layer
         self._savers = savers
         self._finished: dict[int, FinishedStage] = {}
+        self._sources = Sources(job, self._finished)
         self.saving: list[Future[None]] = []
 
     def run(self, workers: ThreadPoolExecutor) -> Mapping[int, FinishedStage]:
@@ -123,6 +109,7 @@ class _Execution:
             self._job,
             stage,
             self._finished,
+            self._sources,
             on_layer=self._on_layer,
             on_entry=self._save,
         )

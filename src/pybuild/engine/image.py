@@ -34,6 +34,8 @@ def assemble(
     labels: Mapping[str, str],
     image_created: str,
     oci_media_types: bool = True,
+    annotations: Mapping[str, str] | None = None,
+    descriptor_annotations: Mapping[str, str] | None = None,
 ) -> BuiltImage:
     """Put the target's documents together.
 
@@ -45,6 +47,8 @@ def assemble(
         labels: Labels of the command line; they win over the Dockerfile's.
         image_created: When the image was made, and when steps without a layer were.
         oci_media_types: Whether the documents carry OCI's media types, else Docker's.
+        annotations: Of the manifest.
+        descriptor_annotations: Of the manifest's descriptor, where an index has one.
 
     Raises:
         UsageError: Docker has no media type for a layer.
@@ -65,9 +69,12 @@ def assemble(
         form(media.OCI_MANIFEST),
         Descriptor(form(media.OCI_CONFIG), sha256_of(config_bytes), len(config_bytes)),
         tuple(_as(form, layer.descriptor) for layer in chain),
+        annotations=_sorted(annotations),
     )
     document = manifest.to_bytes()
-    descriptor = Descriptor(manifest.media_type, sha256_of(document), len(document))
+    descriptor = Descriptor(
+        manifest.media_type, sha256_of(document), len(document), _sorted(descriptor_annotations)
+    )
     return BuiltImage(manifest, descriptor, config_bytes, tuple(chain))
 
 
@@ -90,6 +97,10 @@ def docker_form(media_type: str) -> str:
             hint="leave out oci-mediatypes=false, or use compression=gzip",
         )
     return media.TO_DOCKER[media_type]
+
+
+def _sorted(annotations: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((annotations or {}).items()))
 
 
 def _as(form: Callable[[str], str], descriptor: Descriptor) -> Descriptor:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from pybuild.engine.tools import Tools
 from pybuild.errors import Terminated
-from pybuild.layers.apply import apply_items, unpack_layer
+from pybuild.layers.apply import applying, unpack_layer
 from pybuild.layers.pack import PackedLayer
 from pybuild.oci.manifest import Descriptor
 from pybuild.ports import ChainLayer, StageTree
@@ -38,15 +39,24 @@ class LiveStage:
     unset_xattrs: set[bytes] = field(default_factory=set)
 
     def add(self, packed: PackedLayer) -> None:
-        """Take a new layer into the chain and the index."""
+        """Take a new layer, whose entries the index has, into the chain."""
         self.chain.append(ChainLayer(packed.descriptor, packed.diff_id))
-        self.index.apply(packed.entries)
 
     def place(self, items: Sequence[Item], tools: Tools) -> None:
         """Write placed entries into the tree."""
         if items:
-            with self.tree.layer() as directory:
-                apply_items(items, directory, warn=lambda text: _warn(tools, text))
+            with self.placing(items, tools) as placed:
+                for _ in placed:
+                    pass
+
+    @contextmanager
+    def placing(self, items: Iterable[Item], tools: Tools) -> Iterator[Iterator[Item]]:
+        """Write placed entries into the tree one by one, and give each on to be packed."""
+        with (
+            self.tree.layer() as directory,
+            applying(items, directory, warn=lambda text: _warn(tools, text)) as placed,
+        ):
+            yield placed
 
 
 def restore(stage: LiveStage, tools: Tools) -> None:

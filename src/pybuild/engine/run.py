@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from pybuild.engine.accounts import find_account, find_owner
 from pybuild.engine.context import SourceFiles
 from pybuild.engine.job import Job
 from pybuild.engine.live import LiveStage
+from pybuild.engine.mounts import Mounted, mounted
 from pybuild.engine.progress import Vertex
+from pybuild.engine.sources import Sources
+from pybuild.engine.tools import Inputs
 from pybuild.errors import DockerfileError, StepFailed
 from pybuild.graph.plan import RunAction, Step, WorkdirAction
 from pybuild.imagepath import ImagePath
 from pybuild.placement.directory import make_directory
-from pybuild.placement.spec import PlacementError
+from pybuild.placement.errors import PlacementError
 from pybuild.ports import Process
 from pybuild.tree.accounts import Account
 from pybuild.tree.change import changes
@@ -21,8 +24,14 @@ from pybuild.tree.entry import NS_PER_S, Entry, FileContent, Item, Kind
 
 
 def run_step(
-    step: Step, action: RunAction, stage: LiveStage, vertex: Vertex, job: Job
-) -> tuple[Item, ...]:
+    step: Step,
+    action: RunAction,
+    stage: LiveStage,
+    job: Job,
+    *,
+    sources: Sources,
+    vertex: Vertex,
+) -> Iterable[Item]:
     """Run the command and give what changed, ready to pack.
 
     Raises:
@@ -30,9 +39,9 @@ def run_step(
     """
     account = find_account(action.user, step, stage, job)
     made = _make_workdir(step, action, stage, job)
-    process = Process(action.argv, _environment(action, account), action.workdir,
-                      account.uid, account.gid, account.groups)  # fmt: skip
-    status = stage.tree.run(process, vertex.line)
+    with mounted(action, sources, vertex, job) as more:
+        process = _process(action, account, more, job.inputs)
+        status = stage.tree.run(process, vertex.line)
     if status:
         raise StepFailed(
             f'process "{" ".join(action.argv)}" did not complete successfully: exit code: {status}',
@@ -48,7 +57,8 @@ def run_step(
         clamp_s=job.inputs.times.rewrite_to,
         unset_xattrs=stage.unset_xattrs,
     )
-    return _items((*made, *changed), files)
+    changed.include(made)
+    return _items(changed, files)
 
 
 def workdir_step(step: Step, action: WorkdirAction, stage: LiveStage, job: Job) -> tuple[Item, ...]:
@@ -60,10 +70,20 @@ def workdir_step(step: Step, action: WorkdirAction, stage: LiveStage, job: Job) 
     return items
 
 
-def _environment(action: RunAction, account: Account) -> tuple[tuple[str, str], ...]:
-    env = {**dict(action.env), **dict(action.proxy_env)}
+def _process(action: RunAction, account: Account, more: Mounted, inputs: Inputs) -> Process:
+    env = {**dict(action.env), **dict(action.proxy_env), **dict(more.env)}
     env.setdefault("HOME", account.home)
-    return tuple(env.items())
+    return Process(
+        action.argv,
+        tuple(env.items()),
+        action.workdir,
+        account.uid,
+        account.gid,
+        account.groups,
+        mounts=more.mounts,
+        network=action.network,
+        sandbox=inputs.sandbox,
+    )
 
 
 def _make_workdir(step: Step, action: RunAction, stage: LiveStage, job: Job) -> Sequence[Entry]:
@@ -91,9 +111,7 @@ def _missing_directories(
         raise DockerfileError(f"WORKDIR {path}: {error}", excerpt=excerpt) from None
 
 
-def _items(entries: Sequence[Entry], files: SourceFiles) -> tuple[Item, ...]:
-    last = {entry.path: entry for entry in entries}  # a change after the directory was made wins
-    return tuple(
-        Item(entry, FileContent(files.path(path)) if entry.kind is Kind.FILE else None)
-        for path, entry in sorted(last.items())
-    )
+def _items(entries: Iterable[Entry], files: SourceFiles) -> Iterator[Item]:
+    for entry in entries:
+        is_file = entry.kind is Kind.FILE
+        yield Item(entry, FileContent(files.path(entry.path)) if is_file else None)

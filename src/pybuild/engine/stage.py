@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import assert_never
 
 from pybuild.digest import Digest
-from pybuild.engine.context import SourceFiles
-from pybuild.engine.copy import copy_step
+from pybuild.engine.copy import copying
+from pybuild.engine.finished import FinishedStage
 from pybuild.engine.job import Job
 from pybuild.engine.live import LiveStage, materialize, restore
 from pybuild.engine.progress import Vertex
 from pybuild.engine.run import run_step, workdir_step
+from pybuild.engine.sources import Sources
 from pybuild.engine.times import rfc3339
-from pybuild.engine.tools import Tools
 from pybuild.errors import DockerfileError
 from pybuild.graph.cut import StageCut
 from pybuild.graph.plan import (
     CopyAction,
-    FromContext,
-    FromStage,
     ImageBase,
     RunAction,
     StageBase,
     StagePlan,
     Step,
     WorkdirAction,
-    sources_of,
 )
 from pybuild.layers.pack import PackedLayer, pack
 from pybuild.ports import CacheEntry, ChainLayer
 from pybuild.request import StepReport
-from pybuild.tree.entry import Item
+from pybuild.tree.entry import Entry, Item
 from pybuild.tree.parents import with_parents
 
 OnLayer = Callable[[int, ChainLayer], None]
@@ -41,33 +37,6 @@ OnLayer = Callable[[int, ChainLayer], None]
 
 OnEntry = Callable[[Digest, CacheEntry, str], None]
 """Told of every step that ran: its key, its entry and its title."""
-
-
-@dataclass(frozen=True, slots=True)
-class FinishedStage:
-    """What a stage came to.
-
-    Attributes:
-        chain: Base first; empty for a stage that is not needed.
-        created: When each of its steps ran (RFC 3339).
-        reports: Its steps that ran or were reused.
-        live: Its tree, where others copy from it.
-        lock: Held by who makes sure that the tree is sound.
-    """
-
-    chain: tuple[ChainLayer, ...]
-    created: tuple[str, ...]
-    reports: tuple[StepReport, ...]
-    live: LiveStage | None = None
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def files(self, tools: Tools) -> SourceFiles:
-        """What others copy from it."""
-        if self.live is None:
-            raise AssertionError("a stage that is copied from keeps its tree")
-        with self.lock:
-            restore(self.live, tools)
-            return SourceFiles(self.live.index, self.live.tree.directory())
 
 
 class StageRun:
@@ -78,6 +47,7 @@ class StageRun:
         job: Job,
         stage: StagePlan,
         finished: Mapping[int, FinishedStage],
+        sources: Sources,
         *,
         on_layer: OnLayer,
         on_entry: OnEntry,
@@ -88,6 +58,7 @@ class StageRun:
         self._cut = job.cuts[stage.index]
         self._keys = job.keys[stage.index]
         self._finished = finished
+        self._sources = sources
         self._on_layer = on_layer
         self._on_entry = on_entry
         self._reports: list[StepReport] = []
@@ -162,39 +133,38 @@ class StageRun:
 
     def _layer(self, step: Step, live: LiveStage, vertex: Vertex) -> PackedLayer:
         try:
-            return self._pack(with_parents(self._items(step, live, vertex), live.index))
+            with self._items(step, live, vertex) as items:
+                whole = with_parents(items, live.index)
+                return self._pack(whole, live.index.update().add)
         except DockerfileError as error:
             error.excerpt = error.excerpt or self._job.excerpt(step)
             raise
 
-    def _items(self, step: Step, live: LiveStage, vertex: Vertex) -> tuple[Item, ...]:
+    def _items(
+        self, step: Step, live: LiveStage, vertex: Vertex
+    ) -> AbstractContextManager[Iterable[Item]]:
+        """What a step adds to its layer; the tree has it when the last has been taken."""
         match step.action:
             case RunAction() as action:
-                return run_step(step, action, live, vertex, self._job)
+                sources = self._sources
+                return nullcontext(
+                    run_step(step, action, live, self._job, sources=sources, vertex=vertex)
+                )
             case CopyAction() as action:
-                return copy_step(step, action, self._source(step), live, self._job)
+                return copying(step, action, self._sources.files, live, self._job)
             case WorkdirAction() as action:
-                return workdir_step(step, action, live, self._job)
+                return nullcontext(workdir_step(step, action, live, self._job))
             case _:
                 assert_never(step.action)
 
-    def _source(self, step: Step) -> SourceFiles:
-        (source,) = sources_of(step.action)
-        match source:
-            case FromContext(name):
-                return self._job.contexts[name]
-            case FromStage(index):
-                return self._finished[index].files(self._tools)
-            case _:
-                assert_never(source)
-
-    def _pack(self, items: Sequence[Item]) -> PackedLayer:
+    def _pack(self, items: Iterable[Item], record: Callable[[Entry], object]) -> PackedLayer:
         inputs = self._job.inputs
         return pack(
             items,
             self._tools.store,
             compression=inputs.compression,
             rewrite_to=inputs.times.rewrite_to,
+            record=record,
         )
 
     def _base_digest(self) -> str:

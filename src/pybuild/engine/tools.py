@@ -31,6 +31,7 @@ class Tools:
         cache: None where no step cache is used.
         remotes: Fetches what ADD names by URL.
         cache_mounts: Where ``RUN --mount=type=cache`` keeps its directories.
+        scratch: A directory for what RUNs see of contexts; removed after the build.
         stopping: Set when the build has failed: whoever moves bytes for it gives up.
     """
 
@@ -41,6 +42,7 @@ class Tools:
     progress: Progress
     remotes: Remotes | None = None
     cache_mounts: CacheMounts | None = None
+    scratch: Path | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
 
 

@@ -40,4 +40,4 @@ def make_directory(
 
     draft = Draft(destination)
     draft.make_directories(draft.resolve(path), new)
-    return draft.written()
+    return tuple(one.entry for one in draft.placed())

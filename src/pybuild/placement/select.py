@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pybuild.imagepath import ImagePath
+from pybuild.placement.errors import PlacementError, SourceMissing
+from pybuild.placement.nearest import nearest
 from pybuild.placement.pattern import BadPattern, ComponentPattern, has_wildcards
-from pybuild.placement.spec import CopySpec, PlacementError, SourceMissing
 from pybuild.tree.entry import Entry, Kind, Tree
 from pybuild.tree.links import LinkLoop, resolve
 from pybuild.tree.walk import join
@@ -28,10 +29,17 @@ class Selected:
     entry: Entry
 
 
-def select(spec: CopySpec, source: Tree) -> tuple[Selected, ...]:
+def select(
+    sources: Iterable[bytes | str], tree: Tree, *, wildcards: bool = True
+) -> tuple[Selected, ...]:
     """What is copied, in order; a name twice where two sources stand for it.
 
     A source with wildcards that matches nothing adds nothing.
+
+    Args:
+        sources: Paths from the tree's root; ``..`` never leaves it.
+        tree: Where they are looked up.
+        wildcards: Whether sources are patterns, as they are in a Dockerfile.
 
     Raises:
         SourceMissing: A source without wildcards, the directory before the first wildcard, or
@@ -40,15 +48,15 @@ def select(spec: CopySpec, source: Tree) -> tuple[Selected, ...]:
     """
     try:
         return tuple(
-            _follow(path, source)
-            for text in spec.sources
-            for path in _expand(ImagePath.parse(text), source, wildcards=spec.allow_wildcards)
+            _follow(path, tree)
+            for text in sources
+            for path in _expand(ImagePath.parse(text), tree, wildcards=wildcards)
         )
     except LinkLoop as loop:
         raise PlacementError(str(loop)) from None
 
 
-def _expand(path: ImagePath, source: Tree, *, wildcards: bool) -> Iterator[ImagePath]:
+def _expand(path: ImagePath, tree: Tree, *, wildcards: bool) -> Iterator[ImagePath]:
     parts = path.relative.split(b"/")
     plain = next((at for at, part in enumerate(parts) if has_wildcards(part)), len(parts))
     if plain == len(parts) or not wildcards:
@@ -56,8 +64,8 @@ def _expand(path: ImagePath, source: Tree, *, wildcards: bool) -> Iterator[Image
         return
 
     patterns = _compile(parts[plain:], path)
-    directory = _follow(ImagePath(b"/".join(parts[:plain])), source)
-    for found in _matches(source, directory.path, patterns):
+    directory = _follow(ImagePath(b"/".join(parts[:plain])), tree)
+    for found in _matches(tree, directory.path, patterns):
         yield ImagePath(found)
 
 
@@ -68,23 +76,23 @@ def _compile(parts: list[bytes], path: ImagePath) -> list[ComponentPattern]:
         raise PlacementError(f"{bad}: {path}") from None
 
 
-def _matches(source: Tree, directory: bytes, patterns: list[ComponentPattern]) -> Iterator[bytes]:
+def _matches(tree: Tree, directory: bytes, patterns: list[ComponentPattern]) -> Iterator[bytes]:
     first, *rest = patterns
-    for name in source.children(directory):
+    for name in tree.children(directory):
         if not first.matches(name):
             continue
         path = join(directory, name)
         if not rest:
             yield path
-        elif _is_directory(source, path):  # links on the way are not followed, as by BuildKit
-            yield from _matches(source, path, rest)
+        elif _is_directory(tree, path):  # links on the way are not followed, as by BuildKit
+            yield from _matches(tree, path, rest)
 
 
-def _follow(path: ImagePath, source: Tree) -> Selected:
-    found = resolve(source, path).relative
-    entry = source.get(found)
+def _follow(path: ImagePath, tree: Tree) -> Selected:
+    found = resolve(tree, path).relative
+    entry = tree.get(found)
     if entry is None:
-        raise SourceMissing(str(path))
+        raise SourceMissing(str(path), nearest(tree, path))
     return Selected(found, path.name, entry)
 
 

@@ -196,8 +196,11 @@ def _copy(blob: Descriptor, root: Path, pieces: Iterator[bytes]) -> None:
 
 
 def _index(image: ExportImage, tags: tuple[Reference, ...]) -> bytes:
-    named = [(image.manifest, {_FULL_NAME: _name(tag), _TAG: tag.tag}) for tag in tags if tag.tag]
-    return layout_index(named or [(image.manifest, {})])
+    own = dict(image.manifest.annotations)
+    named = [
+        (image.manifest, {**own, _FULL_NAME: _name(tag), _TAG: tag.tag}) for tag in tags if tag.tag
+    ]
+    return layout_index(named or [(image.manifest, own)])
 
 
 def _docker_manifest(image: ExportImage, tags: tuple[Reference, ...]) -> bytes:

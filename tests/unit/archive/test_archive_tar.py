@@ -113,6 +113,8 @@ def test_a_ustar_prefix_is_part_of_the_name():
         (b".hidden/.x", b".hidden/.x"),
         (b"a/...", b"a/..."),
         (b"..a/b..", b"..a/b.."),
+        (b"a/../b", b"b"),
+        (b"a/b/../../c/./d/..", b"c"),
         (b"\xff\xfe", b"\xff\xfe"),
     ],
 )
@@ -120,7 +122,9 @@ def test_names_become_relative_paths(name, path):
     assert entries(raw(name))[0].path == path
 
 
-@pytest.mark.parametrize("name", [b"../x", b"/../x", b"a/../../x", b"a/..", b"..", b"./../x"])
+@pytest.mark.parametrize(
+    "name", [b"../x", b"/../x", b"a/../../x", b"a/..", b"..", b"./../x", b"../a/b/c"]
+)
 @pytest.mark.parametrize("place", ["header", "pax", "hard link"])
 def test_names_that_climb_are_refused(name, place):
     data = {

@@ -6,65 +6,9 @@ from dataclasses import replace
 import pytest
 
 from pybuild.digest import sha256_of
-from pybuild.dockerfile.parser import parse
-from pybuild.engine.context import SourceFiles
-from pybuild.engine.engine import context_digests, execute
-from pybuild.engine.job import Job
-from pybuild.engine.progress import Progress
-from pybuild.engine.tools import Inputs, Times, Tools
 from pybuild.errors import DockerfileError, StepFailed
 from pybuild.events import VertexDone, VertexLog, VertexStarted
-from pybuild.graph.cut import cut
-from pybuild.graph.keys import stage_keys
-from pybuild.store.blobs import LayoutStore
-from pybuild.tree.index import TreeIndex
-from tools.fake_rootfs import FakeRootfs
-from tools.memory_ports import MemoryRegistry
-from tools.planning import plan_of
-
-NOW = 1_700_000_000
-
-
-class MemoryCache:
-    """``ports.StepCache`` in a dict."""
-
-    def __init__(self):
-        self.entries = {}
-        self.titles = []
-
-    def look_up(self, keys):
-        return {key: self.entries[key] for key in keys if key in self.entries}
-
-    def save(self, key, entry, title):
-        self.entries[key] = entry
-        self.titles.append(title)
-
-
-class Bench:
-    """Everything an execution needs, with a cache that lasts from build to build."""
-
-    def __init__(self, place):
-        self.place = place
-        self.store = LayoutStore(place / "store")
-        self.cache = MemoryCache()
-        self.builds = 0
-
-    def build(self, text, commands, *, jobs=2, args=()):
-        self.builds += 1
-        trees = self.place / f"trees{self.builds}"
-        trees.mkdir()
-        self.rootfs = FakeRootfs(trees, commands)
-        self.events = []
-        progress = Progress(self.events.append, lambda: 0.0)
-        tools = Tools(self.rootfs, self.store, MemoryRegistry(), self.cache, progress)
-        plan = plan_of(text, args=args)
-        inputs = Inputs(parse(text, file="Dockerfile"), Times(NOW, None, None))
-        files = SourceFiles(TreeIndex(), self.place)
-        keys = stage_keys(plan, context_digests(plan, files, inputs))
-        hits = self.cache.look_up([key for stage in keys for key in stage])
-        job = Job(plan, keys, hits, cut(plan, keys, hits), files, inputs, tools)
-        self.layers = []
-        return execute(job, jobs, lambda stage, layer: self.layers.append((stage, layer)))
+from tools.engine_bench import Bench
 
 
 @pytest.fixture

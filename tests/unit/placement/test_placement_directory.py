@@ -6,7 +6,7 @@ import pytest
 
 from pybuild.imagepath import ImagePath
 from pybuild.placement.directory import make_directory
-from pybuild.placement.spec import PlacementError
+from pybuild.placement.errors import PlacementError
 from pybuild.tree.entry import Entry, Kind
 from pybuild.tree.index import TreeIndex
 

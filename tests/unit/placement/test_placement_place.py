@@ -5,8 +5,12 @@ from __future__ import annotations
 import pytest
 
 from pybuild.imagepath import ImagePath
+from pybuild.placement.chmod import parse_chmod
+from pybuild.placement.errors import PlacementError, SourceMissing
+from pybuild.placement.part import TreePart
 from pybuild.placement.place import Placed, place
-from pybuild.placement.spec import CopySpec, PlacementError, SourceMissing
+from pybuild.placement.select import select
+from pybuild.placement.spec import CopySpec
 from pybuild.tree.entry import Entry, Kind
 from pybuild.tree.index import TreeIndex
 
@@ -45,9 +49,15 @@ SOURCE = tree(
 )
 
 
-def copy(*sources, to, base=(), workdir=b"", **options):
-    spec = CopySpec(sources, to, ImagePath(workdir), now_ns=NOW, **options)
-    return place(spec, SOURCE, tree(*base))
+def copy_of(source, *sources, to, base=(), workdir=b"", keep_owner=False, chmod="", **options):
+    part = TreePart(source, select(sources, source), keep_owner=keep_owner)
+    mode = parse_chmod(chmod) if chmod else None
+    spec = CopySpec(to, ImagePath(workdir), now_ns=NOW, chmod=mode, **options)
+    return tuple(place(spec, [part], tree(*base)))
+
+
+def copy(*sources, to, **options):
+    return copy_of(SOURCE, *sources, to=to, **options)
 
 
 def placed_paths(*sources, to, base=(), **options):
@@ -131,7 +141,7 @@ def test_an_owner_is_given_to_everything_placed():
 
 
 def test_a_mode_is_given_to_files_directories_and_parents_but_not_to_links():
-    modes = {p.entry.path: p.entry.mode for p in copy("d", to="/p/n", chmod=0o4750)}
+    modes = {p.entry.path: p.entry.mode for p in copy("d", to="/p/n", chmod="4750")}
     assert modes == {
         b"p": 0o750,
         b"p/n": 0o750,
@@ -205,8 +215,7 @@ def test_a_missing_source_is_named():
 
 def test_devices_and_fifos_are_copied():
     source = tree(Entry(b"d/null", Kind.CHARACTER_DEVICE, device=(1, 3)), Entry(b"d/p", Kind.FIFO))
-    spec = CopySpec(("d",), "/n", ImagePath(b""), now_ns=NOW)
-    kinds = [(p.entry.kind, p.entry.device) for p in place(spec, source, tree())[1:]]
+    kinds = [(p.entry.kind, p.entry.device) for p in copy_of(source, "d", to="/n")[1:]]
     assert kinds == [(Kind.CHARACTER_DEVICE, (1, 3)), (Kind.FIFO, (0, 0))]
 
 
@@ -223,24 +232,22 @@ LINKED = tree(
 )
 
 
-def shape(*sources, to, destination=None, **options):
-    spec = CopySpec(sources, to, ImagePath(b""), now_ns=NOW, **options)
-    placed = place(spec, LINKED, destination or tree())
+def shape(*sources, to):
     return {
         p.entry.path: (p.entry.kind, p.entry.link)
-        for p in placed
+        for p in copy_of(LINKED, *sources, to=to)
         if p.entry.kind is not Kind.DIRECTORY
     }
 
 
 def test_names_of_one_file_stay_names_of_one_file():
-    spec = CopySpec(("d",), "/n", ImagePath(b""), now_ns=NOW, chmod=0o700, owner=(3, 4))
-    placed = {p.entry.path: p for p in place(spec, LINKED, tree())}
+    found = copy_of(LINKED, "d", to="/n", chmod="700", owner=(3, 4))
+    placed = {p.entry.path: p for p in found}
     first = placed[b"n/sub/a"].entry
     assert first == file(b"n/sub/a", 0o700, uid=3, gid=4, **{**TWICE, "file_id": 0})
     for path, source in [(b"n/sub/b", b"d/sub/b"), (b"n/z", b"d/z")]:
         again = Entry(path, Kind.HARDLINK, 0o700, 3, 4, link=b"n/sub/a")
-        assert placed[path] == Placed(again, source)
+        assert placed[path] == Placed(again, 0, source)
     assert placed[b"n/other"].entry.kind is Kind.FILE
 
 
@@ -255,8 +262,7 @@ def test_a_name_that_another_source_replaces_is_no_name_of_the_file():
         file(b"d/a", size=1, file_id=1), file(b"d/b", size=1, file_id=1),
         file(b"d/c", size=1, file_id=1), file(b"e/a", size=2),
     )  # fmt: skip
-    spec = CopySpec(("d", "e"), "/n/", ImagePath(b""), now_ns=NOW)
-    placed = [p.entry for p in place(spec, source, tree())][1:]
+    placed = [p.entry for p in copy_of(source, "d", "e", to="/n/")][1:]
     assert [(e.path, e.kind, e.size, e.link) for e in placed] == [
         (b"n/a", Kind.FILE, 2, b""),
         (b"n/b", Kind.FILE, 1, b""),

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pybuild.imagepath import ROOT
+from pybuild.placement.errors import PlacementError, SourceMissing
 from pybuild.placement.select import select
-from pybuild.placement.spec import CopySpec, PlacementError, SourceMissing
 from pybuild.tree.entry import Entry, Kind
 from pybuild.tree.index import TreeIndex
 
@@ -34,8 +33,7 @@ def source() -> TreeIndex:
 
 
 def selected(source, *sources, **options):
-    spec = CopySpec(sources, "/to", ROOT, now_ns=0, **options)
-    return [(one.path, one.name) for one in select(spec, source)]
+    return [(one.path, one.name) for one in select(sources, source, **options)]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +103,7 @@ def test_a_source_that_is_not_there_is_named(source, path, missing):
 
 
 def test_without_wildcards_a_star_is_a_star(source):
-    assert selected(source, "literal*", allow_wildcards=False) == [(b"literal*", b"literal*")]
+    assert selected(source, "literal*", wildcards=False) == [(b"literal*", b"literal*")]
 
 
 def test_a_malformed_pattern_is_an_error(source):
@@ -118,3 +116,22 @@ def test_a_malformed_pattern_is_an_error(source):
 def test_a_circle_of_links_is_an_error(source, path):
     with pytest.raises(PlacementError, match="/loop: too many levels of symbolic links"):
         selected(source, path)
+
+
+@pytest.mark.parametrize(
+    ("path", "nearest"),
+    [
+        ("a.tx", "/a.txt"),
+        ("A.TXT", "/a.txt"),
+        ("scr/main.py", "/src/main.py"),
+        ("src/main.pyy", "/src/main.py"),
+        ("current/main.o", "/current/main.go"),
+        ("scr/other.py", ""),
+        ("something-else", ""),
+        ("dangling/x", ""),
+    ],
+)
+def test_a_similar_name_is_proposed_for_one_that_is_not_there(source, path, nearest):
+    with pytest.raises(SourceMissing) as caught:
+        selected(source, path)
+    assert caught.value.nearest == nearest
