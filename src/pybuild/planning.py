@@ -18,6 +18,7 @@ from pybuild.dockerfile.parser import parse
 from pybuild.engine.contents import contents
 from pybuild.engine.ignored import IgnoredPaths
 from pybuild.engine.job import Job, Keys
+from pybuild.engine.leaks import said_in
 from pybuild.engine.progress import Progress
 from pybuild.engine.times import rfc3339
 from pybuild.engine.tools import Inputs, Times, Tools
@@ -56,7 +57,7 @@ def plan_job(
     """
     found, dockerfile = load_dockerfile(request, context, tools.progress)
     plan, stages = plan_stages(dockerfile, request, named_contexts(request), find_image, tools)
-    for warning in (*plan.warnings, *unused(request, stages.links)):
+    for warning in (*plan.warnings, *unused(request, stages.links), *said_in(plan, secrets)):
         tools.progress.emit(warning)
     ignore = ignore_text(context.directory, found.path)
     warn_of_violations(dockerfile, request, stages, ignore, tools.progress.emit)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pybuild.engine.accounts import find_account, find_owner
 from pybuild.engine.context import SourceFiles
 from pybuild.engine.job import Job
+from pybuild.engine.leaks import watched
 from pybuild.engine.live import LiveStage
 from pybuild.engine.mounts import Mounted, mounted
 from pybuild.engine.progress import Vertex
@@ -58,7 +59,7 @@ def run_step(
         unset_xattrs=stage.unset_xattrs,
     )
     changed.include(made)
-    return _items(changed, files)
+    return watched(_items(changed, files), step, action, job)
 
 
 def workdir_step(step: Step, action: WorkdirAction, stage: LiveStage, job: Job) -> tuple[Item, ...]:
@@ -114,4 +115,4 @@ def _missing_directories(
 def _items(entries: Iterable[Entry], files: SourceFiles) -> Iterator[Item]:
     for entry in entries:
         is_file = entry.kind is Kind.FILE
-        yield Item(entry, FileContent(files.path(entry.path)) if is_file else None)
+        yield Item(entry, FileContent(files.place(entry.path)) if is_file else None)
