@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import BinaryIO
 
 from pybuild.engine.deliver import Delivery, layer_bytes
@@ -20,7 +22,7 @@ from pybuild.graph.render import render
 from pybuild.layers.recompress import recompress
 from pybuild.oci.platform import Platform
 from pybuild.outputs import Outputs
-from pybuild.ports import ChainLayer
+from pybuild.ports import ChainLayer, Rootfs
 from pybuild.prepare import prepared
 from pybuild.request import BuildRequest, BuildResult
 
@@ -42,13 +44,14 @@ def build(request: BuildRequest, emit: Emit, stdin: BinaryIO) -> BuildResult:
             if request.check_push:
                 delivery.check()
             done = execute(job, request.jobs or _processors(), _pushed_early(job.plan, delivery))
-            image = _image(request, job, done)
-            outputs = Outputs(image, request.tags, tools)
-            for output in request.outputs:
-                outputs.write(output)
-            if request.load_socket is not None:
-                outputs.load(request.load_socket)
-            delivery.finish(image)
+            with _closing(tools.rootfs):
+                image = _image(request, job, done)
+                outputs = Outputs(image, request.tags, tools)
+                for output in request.outputs:
+                    outputs.write(output)
+                if request.load_socket is not None:
+                    outputs.load(request.load_socket)
+                delivery.finish(image)
         if not (request.push or request.outputs or request.load_socket):
             tools.progress.warn(
                 "NoOutput",
@@ -61,6 +64,18 @@ def dry_run(request: BuildRequest, emit: Emit, stdin: BinaryIO) -> str:
     """The plan as text: what would run, and what would come from the cache; nothing is run."""
     with prepared(request, emit, stdin) as job:
         return render(job.plan, job.keys, job.cuts)
+
+
+@contextmanager
+def _closing(rootfs: Rootfs) -> Iterator[None]:
+    """Delete the trees while the image is delivered: nothing runs any more, and it takes its time.
+
+    Not earlier: to delete while other stages create files makes both slow.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="close") as closer:
+        closed = closer.submit(rootfs.close)
+        yield
+    closed.result()
 
 
 def _pushed_early(plan: Plan, delivery: Delivery) -> OnLayer:
