@@ -1,6 +1,7 @@
 """Inputs that nobody meant: random bytes, fragments of the language, and cases with mistakes."""
 
 import random
+import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 CASES = Path(__file__).parents[1] / "conformance" / "cases"
+SECTION = re.compile(r"^-- .* --\n", re.MULTILINE)
 LONGEST = 4096
 
 # Of processor time, so that a busy machine does not count. An input takes a millisecond or two.
@@ -24,7 +26,7 @@ FRAGMENTS = (
     *("[", "]", '["a"]', '["a", "b"]', ",", "=", "a=b", "a", "b", "c d", "--", "--from=", "é"),
     *("--mount=type=cache,", "--chmod=", "--link ", "--interval=1s ", "NONE", "CMD ", " AS b"),
     *("<<", "<<-", "<<E", "\nE\n", "<<'E F'", "EOF", "\nEOF\n", "{", "\x00", "\x85", "\ufeff"),
-    *("80", "7-9/udp", "!", "**", "[^", "[a-", "https://a/b.git#c:d", "\ud800", "\u3000", "\x0b"),
+    *("80", "7-9/udp", "!", "**", "[^", "[a-", "https://a/b.git#c:d", "\u2028", "\u3000", "\x0b"),
 )
 WORD_FRAGMENTS = (
     *("a", "b", "X", "ab", "/", ".", "*", "?", "\\", "\\*", "\\}", "\\/", "$", "${", "}", "${a"),
@@ -74,26 +76,30 @@ def each(
 
 @cache
 def case_texts() -> tuple[str, ...]:
-    """The texts of all conformance cases."""
-    return tuple(path.read_bytes().decode() for path in sorted(CASES.rglob("*.case")))
+    """The Dockerfiles of all conformance cases."""
+    texts = (path.read_bytes().decode() for path in sorted(CASES.rglob("*.case")))
+    return tuple(filter(None, (re.split(SECTION, text)[0] for text in texts)))
 
 
 def dockerfile(random: random.Random) -> str:
     """A text that may be a Dockerfile."""
-    match random.randrange(4):
+    match random.randrange(5):
         case 0:
-            return random.randbytes(random.randrange(200)).decode("utf-8", "surrogateescape")
+            return random.randbytes(random.randrange(200)).decode("utf-8", "replace")
         case 1:
             return "FROM a\n" + fragments(random, FRAGMENTS, 25)
         case 2:
             return fragments(random, FRAGMENTS, 40)
+        case 3:
+            lines = (f"{random.choice(KEYWORDS)} {fragments(random, FRAGMENTS, 4)}\n" for _ in "12")
+            return "FROM a\n" + "".join(lines)
         case _:
             return mutated(random, random.choice(case_texts()))
 
 
 def mutated(random: random.Random, text: str) -> str:
     """A text with a few mistakes."""
-    for _ in range(random.randint(1, 4)):
+    for _ in range(random.randint(1, 3)):
         start = random.randrange(len(text) + 1)
         end = min(len(text), start + random.choice((0, 1, 1, 5, 30)))
         other = random.choice(case_texts())
@@ -117,7 +123,7 @@ def word(random: random.Random) -> tuple[str, dict[str, str], str]:
 def ignored(random: random.Random) -> tuple[list[str], list[str]]:
     """Lines of a .dockerignore, and paths."""
     lines = [
-        random.choice(("", "", "!")) + fragments(random, LINE_FRAGMENTS, 6)
+        random.choice(("", "", "!")) + (fragments(random, LINE_FRAGMENTS, 6) or "a")
         for _ in range(random.randint(1, 4))
     ]
     parts = ("a", "b", "ab", ".a", "*", "+", "$", "#", "(")

@@ -77,6 +77,8 @@ class FakeRegistry:
         partial: What of uploads has arrived so far, by repository.
         grants: Whether the token server grants a scope.
         digest_header: Replaces ``Docker-Content-Digest`` of manifests.
+        page: How many tags a list has at most.
+        deletes: Whether manifests can be removed.
     """
 
     auth: str = ""
@@ -102,6 +104,8 @@ class FakeRegistry:
     least_chunk: int = 0
     partial: dict[str, bytes] = field(default_factory=dict)
     connections: int = 0
+    page: int = 1000
+    deletes: bool = True
 
     def __enter__(self) -> Self:
         self.tokens: dict[str, list[str]] = {}
@@ -229,6 +233,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.answer(200, b"{}")
         elif match := re.fullmatch(r"/v2/(.+)/manifests/([^/]+)", parts.path):
             self.manifest(seen, *match.groups())
+        elif match := re.fullmatch(r"/v2/(.+)/tags/list", parts.path):
+            self.tags(match[1], query)
         elif match := re.fullmatch(r"/v2/(.+)/blobs/uploads/\w*", parts.path):
             self.upload(seen, match[1], query)
         elif match := re.fullmatch(r"/v2/(.+)/blobs/(sha256:\w+)", parts.path):
@@ -245,8 +251,10 @@ class _Handler(BaseHTTPRequestHandler):
         scopes = registry.tokens.get(seen.authorization.removeprefix("Bearer "))
         if scopes is None:
             return False
-        name = re.fullmatch(r"/v2/(.+?)/(?:manifests|blobs)/.*", path)[1]
+        name = re.fullmatch(r"/v2/(.+?)/(?:manifests|blobs|tags)/.*", path)[1]
         action = "pull" if seen.method in {"GET", "HEAD"} else "push"
+        if seen.method == "DELETE" and "/manifests/" in path:
+            action = "delete"
         return any(
             scope.startswith(f"repository:{name}:") and action in scope.rpartition(":")[2]
             for scope in scopes
@@ -259,7 +267,7 @@ class _Handler(BaseHTTPRequestHandler):
     def challenge(self, path):
         header = 'Basic realm="fake"'
         if self.registry.auth == "bearer":
-            name = re.sub(r"/v2/(.+?)/(?:manifests|blobs)/.*", r"\1", path)
+            name = re.sub(r"/v2/(.+?)/(?:manifests|blobs|tags)/.*", r"\1", path)
             realm = self.registry.realm or f"{self.registry.url}/token"
             header = f'Bearer realm="{realm}",service="fake",scope="repository:{name}:pull"'
         body = b'{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}'
@@ -287,13 +295,38 @@ class _Handler(BaseHTTPRequestHandler):
             digest = registry.add_manifest(name, selector, seen.headers["content-type"], seen.body)
             self.answer(201, headers={"Docker-Content-Digest": registry.digest_header or digest})
             return
+        if seen.method == "DELETE" and not registry.deletes:
+            self.answer(405, b'{"errors":[{"code":"UNSUPPORTED","message":"not here"}]}')
+            return
         if (name, selector) not in registry.manifests:
             body = b'{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}'
             self.answer(404, body)
             return
+        if seen.method == "DELETE":
+            gone = registry.manifests[name, selector]
+            for key in [key for key, kept in registry.manifests.items() if kept == gone]:
+                if key[0] == name:
+                    del registry.manifests[key]
+            self.answer(202)
+            return
         media_type, data = registry.manifests[name, selector]
         digest = registry.digest_header or "sha256:" + sha256(data).hexdigest()
         self.answer(200, data, {"Content-Type": media_type, "Docker-Content-Digest": digest})
+
+    def tags(self, name, query):
+        found = sorted(
+            tag for one, tag in self.registry.manifests if one == name and ":" not in tag
+        )
+        if not found:
+            self.answer(404, b'{"errors":[{"code":"NAME_UNKNOWN","message":"no such name"}]}')
+            return
+        rest = [tag for tag in found if tag > query.get("last", [""])[0]]
+        page = rest[: min(self.registry.page, int(query["n"][0]))]
+        headers = {}
+        if len(page) < len(rest):
+            following = f"/v2/{name}/tags/list?n={len(page)}&last={page[-1]}"
+            headers["Link"] = f'<{following}>; rel="next"'
+        self.answer(200, json.dumps({"name": name, "tags": page}).encode(), headers)
 
     def blob(self, seen, name, digest):
         data = self.registry.blobs.get((name, digest))

@@ -9,7 +9,7 @@ import stat
 
 from pybuild.archive import writer
 from pybuild.digest import sha256_of
-from pybuild.layers.apply import apply_layer
+from pybuild.layers.apply import unpack_layer
 from pybuild.oci import media
 from pybuild.tree.entry import Entry, Kind
 
@@ -36,6 +36,13 @@ def hard_link(path, target):
 def tar_of(*members):
     parts = [writer.header(entry) + data + writer.padding(len(data)) for entry, data in members]
     return b"".join(parts) + writer.END
+
+
+def apply_layer(chunks, root, **options):
+    """Unpack a layer and give what it says."""
+    entries = []
+    unpack_layer(chunks, root, record=entries.append, **options)
+    return tuple(entries)
 
 
 def apply_tar(data, root, **options):

@@ -1,1 +1,1 @@
-"""The step cache: what a step made when it ran, by key."""
+"""The step cache: what a step made when it ran, by key, in registries and in directories."""

@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "github": ("pybuild.ci.github", "Build with the inputs of the GitHub action."),
         "gitlab": ("pybuild.ci.gitlab", "Build with the variables of the GitLab component."),
         "tekton": ("pybuild.ci.tekton", "Build with the parameters of the Tekton Task."),
+        "cache": ("pybuild.cli.cache_command", "List, clear up and fill caches."),
         "doctor": ("pybuild.cli.doctor_command", "Tell what this place can do."),
         "version": ("pybuild.cli.version_command", "Print the version."),
     }

@@ -3,61 +3,127 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
 
 from pybuild.errors import UsageError
 from pybuild.events import BuildWarning
 from pybuild.oci.reference import Reference, Repository
 from pybuild.settings.lists import fields
+from pybuild.settings.place import Place
+from pybuild.settings.values import Values
 
-_OTHER_CACHES = frozenset({"local", "inline", "gha", "s3", "azblob"})
-_CACHE_KEYS: Mapping[str, frozenset[str]] = {
-    "mode": frozenset({"max"}),
-    "image-manifest": frozenset({"true"}),
-    "oci-mediatypes": frozenset({"true"}),
-    "ignore-error": frozenset({"true"}),
-}
-"""Keys of a registry cache and the values that say what we do anyway."""
+CachePlace = Repository | Path
+"""Where steps are kept: a repository, or a directory of this machine."""
+
+_DIRECTORY = "oci:"
+"""What a directory begins with where a repository could stand (Kaniko's ``--cache-repo``)."""
+
+_ELSEWHERE = "keep the cache in a registry, type=registry,ref=HOST/REPOSITORY, or in a directory"
+_REFUSED: Mapping[str, str] = MappingProxyType(
+    {
+        "inline": "type=inline cannot be used: what BuildKit writes into an image does not say on"
+        " which layers a step ran",
+        "gha": "type=gha is not supported yet",
+        "s3": "type=s3 is not supported yet",
+        "azblob": "type=azblob is not supported yet",
+    }
+)
+"""Kinds of docker's, and why they are refused."""
+
+_ANYWAY: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "mode": frozenset({"max"}),
+        "image-manifest": frozenset({"true"}),
+        "oci-mediatypes": frozenset({"true"}),
+        "ignore-error": frozenset({"true"}),
+    }
+)
+"""Keys of a cache and the values that say what we do anyway."""
 
 
-def read_caches(
-    texts: tuple[str, ...], source: str
-) -> tuple[tuple[Repository, ...], tuple[BuildWarning, ...]]:
-    """Read every ``--cache-from`` or ``--cache-to``; a tag in one gives a warning.
+def read_cache_from(
+    values: Values, place: Place
+) -> tuple[tuple[CachePlace, ...], tuple[BuildWarning, ...]]:
+    """Every ``--cache-from``, in order; a tag in one gives a warning.
 
     Raises:
-        UsageError: One names a kind of cache or a setting that there is not yet.
+        UsageError: One names a kind of cache or a setting that there is not.
     """
-    repositories: list[Repository] = []
+    return _read(values, "cache-from", "src", place)
+
+
+def read_cache_to(
+    values: Values, place: Place
+) -> tuple[tuple[CachePlace, ...], tuple[BuildWarning, ...]]:
+    """Every ``--cache-to``; a tag in one gives a warning.
+
+    Raises:
+        UsageError: One names a kind of cache or a setting that there is not.
+    """
+    return _read(values, "cache-to", "dest", place)
+
+
+def cache_place(text: str, source: str, place: Place) -> tuple[CachePlace, str]:
+    """A repository, or ``oci:DIRECTORY``; and the tag that was given with it, or empty.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    if text.startswith(_DIRECTORY):
+        return _directory(text.removeprefix(_DIRECTORY), f"{source} {text}", place), ""
+    return _repository(text)
+
+
+def _read(
+    values: Values, option: str, directory_key: str, place: Place
+) -> tuple[tuple[CachePlace, ...], tuple[BuildWarning, ...]]:
+    source = values.source(option)
+    found: list[CachePlace] = []
     warnings: list[BuildWarning] = []
-    for text in texts:
-        reference = Reference.parse(_cache_reference(text, source))
-        repositories.append(reference.repository)
-        if reference.digest or reference.tag != "latest":
-            warnings.append(
-                BuildWarning(
-                    "CacheTagUnused",
-                    f"{source} {text}: the tag is not used, steps are kept in "
-                    f"{reference.repository} under tags of their own",
-                )
+    for text in values.many(option):
+        one, tag = _one(text, source, directory_key, place)
+        found.append(one)
+        if tag:
+            message = (
+                f"{source} {text}: the tag is not used, steps are kept in {one} under tags of"
+                " their own"
             )
-    return tuple(dict.fromkeys(repositories)), tuple(warnings)
+            warnings.append(BuildWarning("CacheTagUnused", message))
+    return tuple(dict.fromkeys(found)), tuple(warnings)
 
 
-def _cache_reference(text: str, source: str) -> str:
-    if "=" not in text:
-        return text
+def _one(text: str, source: str, directory_key: str, place: Place) -> tuple[CachePlace, str]:
+    if "=" not in text or text.startswith(_DIRECTORY):
+        return cache_place(text, source, place)
     keys = dict(fields(text, source))
-    kind, reference = keys.pop("type", ""), keys.pop("ref", "")
-    if kind in _OTHER_CACHES:
-        raise UsageError(
-            f"{source} {text}: type={kind} is not supported yet",
-            hint="keep the cache in a registry: type=registry,ref=HOST/REPOSITORY",
-        )
-    if kind != "registry":
-        raise UsageError(f"{source} {text}: the type is not registry")
+    kind = keys.pop("type", "")
+    if kind in _REFUSED:
+        raise UsageError(f"{source} {text}: {_REFUSED[kind]}", hint=_ELSEWHERE)
+    wanted = {"registry": "ref", "local": directory_key}.get(kind)
+    if wanted is None:
+        raise UsageError(f"{source} {text}: the type is not registry or local", hint=_ELSEWHERE)
+    where = keys.pop(wanted, "")
     for key, value in keys.items():
-        if value not in _CACHE_KEYS.get(key, ()):
+        if value not in _ANYWAY.get(key, ()):
             raise UsageError(f"{source} {text}: {key}={value} is not supported yet")
-    if not reference:
-        raise UsageError(f"{source} {text}: ref= is missing")
-    return reference
+    if not where:
+        raise UsageError(f"{source} {text}: {wanted}= is missing")
+    if kind == "local":
+        return _directory(where, f"{source} {text}", place), ""
+    return _repository(where)
+
+
+def _repository(text: str) -> tuple[Repository, str]:
+    reference = Reference.parse(text)
+    tag = reference.digest or reference.tag or ""
+    return reference.repository, "" if tag == "latest" else tag
+
+
+def _directory(text: str, given: str, place: Place) -> Path:
+    if not text:
+        raise UsageError(f"{given}: the directory is missing")
+    path = place.path(text)
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"{given}: {path} is not a directory")
+    return path

@@ -20,7 +20,7 @@ from pybuild.request import (
     S3Options,
 )
 from pybuild.settings.annotations import read_annotations
-from pybuild.settings.caches import read_caches
+from pybuild.settings.caches import read_cache_from, read_cache_to
 from pybuild.settings.call import BUILD, Call, read_call
 from pybuild.settings.contexts import read_build_contexts, read_context
 from pybuild.settings.form import read_form
@@ -103,8 +103,8 @@ def compose(values: Values, place: Place) -> Prepared:
     """
     exports = read_outputs(values.many("output"), values.source("output"), place)
     arguments, warnings = _build_args(values, place)
-    sources, from_warnings = read_caches(values.many("cache-from"), values.source("cache-from"))
-    sinks, to_warnings = read_caches(values.many("cache-to"), values.source("cache-to"))
+    sources, from_warnings = read_cache_from(values, place)
+    sinks, to_warnings = read_cache_to(values, place)
     run, run_warnings = read_run_options(values, place)
     request = BuildRequest(
         context=read_context(values, place),

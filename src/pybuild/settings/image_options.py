@@ -142,7 +142,7 @@ IMAGE_OPTIONS: tuple[Option, ...] = (
     Option(
         "cache-from",
         Kind.LIST,
-        "Repository that is asked for steps: `host/repository` or `type=registry,ref=…`.",
+        "Where steps are looked up: `host/repository`, or `type=local,src=DIRECTORY`.",
         metavar="REPOSITORY",
         action="cache-from",
         gitlab="cache-from",
@@ -150,7 +150,7 @@ IMAGE_OPTIONS: tuple[Option, ...] = (
     Option(
         "cache-to",
         Kind.LIST,
-        "Repository that gets the steps that ran: `host/repository` or `type=registry,ref=…`.",
+        "Where steps that ran are kept: `host/repository`, or `type=local,dest=DIRECTORY`.",
         metavar="REPOSITORY",
         action="cache-to",
         gitlab="cache-to",

@@ -60,8 +60,6 @@ def _cache(last: Mapping[str, str], layer: Mapping[str, Given]) -> dict[str, Giv
 
 def _cache_repository(last: Mapping[str, str], layer: Mapping[str, Given]) -> str:
     repository = last.get("cache-repo", "")
-    if repository.startswith("oci:"):
-        raise UsageError(f"not supported yet: --cache-repo {repository}")
     if repository:
         return repository
     destinations = layer["tag"].values if "tag" in layer else ()

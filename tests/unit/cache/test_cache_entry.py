@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from pybuild.cache.entry import EMPTY, read_entry, write_entry
+from pybuild.cache.entry import EMPTY, About, read_entry, write_entry
 from pybuild.digest import sha256_of
 from pybuild.errors import IntegrityError
 from pybuild.oci import media
@@ -22,7 +22,17 @@ CACHE = Repository("localhost:5000", "team/cache")
 BASE = ChainLayer(describe(b"base", media.DOCKER_LAYER_GZIP), sha256_of(b"base tar"), HUB)
 OWN = ChainLayer(describe(b"own"), sha256_of(b"own tar"), CACHE)
 CREATED = "2026-01-02T03:04:05Z"
+HALF = "\ud800"  # of a character; JSON can hold it, UTF-8 cannot
 ENTRY = CacheEntry(sha256_of(b"manifest"), (BASE, OWN), CREATED)
+
+
+def written(entry):
+    return write_entry(KEY, entry, About("RUN make"), CACHE)
+
+
+def read(manifest):
+    data = manifest.to_bytes()
+    return read_entry(KEY, Manifest.parse(data, source="m"), source="m", here=CACHE)
 
 
 @pytest.mark.parametrize(
@@ -32,17 +42,28 @@ ENTRY = CacheEntry(sha256_of(b"manifest"), (BASE, OWN), CREATED)
         replace(ENTRY, chain=(BASE,), made_layer=False),
         CacheEntry("", (OWN,), "2026-01-02T03:04:05.678+02:00"),
         CacheEntry("", (), CREATED, made_layer=False),
+        replace(ENTRY, chain=(BASE, OWN, OWN)),
     ],
-    ids=["layer", "no layer", "scratch", "scratch without a layer"],
+    ids=["layer", "no layer", "scratch", "scratch without a layer", "two layers of the same bytes"],
 )
 def test_what_is_written_is_read(entry):
-    data = write_entry(KEY, entry, "RUN make").manifest.to_bytes()
-    assert read_entry(KEY, Manifest.parse(data, source="m"), source="m") == entry
+    assert read(written(entry).manifest) == entry
+
+
+def test_an_entry_can_be_copied_to_another_place():
+    manifest = written(ENTRY).manifest
+    for elsewhere in (Repository("quay.io", "copy"), None):
+        found = read_entry(KEY, manifest, source="m", here=elsewhere)
+        assert [layer.repository for layer in found.chain] == [HUB, elsewhere]
 
 
 def test_the_documents_are_these():
-    stored = write_entry(KEY, ENTRY, "[app 2/3] RUN make")
-    assert stored.config == b'{"title":"[app 2/3] RUN make","created":"2026-01-02T03:04:05Z"}'
+    about = About("[app 2/3] RUN make", 12.3456, {"step": "RUN make", "base": "sha256:0"})
+    stored = write_entry(KEY, ENTRY, about, CACHE)
+    assert stored.config == (
+        b'{"title":"[app 2/3] RUN make","created":"2026-01-02T03:04:05Z","seconds":12.346,'
+        b'"parts":{"base":"sha256:0","step":"RUN make"}}'
+    )
     assert json.loads(stored.manifest.to_bytes()) == {
         "schemaVersion": 2,
         "mediaType": media.OCI_MANIFEST,
@@ -54,14 +75,15 @@ def test_the_documents_are_these():
         },
         "layers": [OWN.descriptor.to_json()],
         "annotations": {
-            "vnd.pybuild.cache.version": "1",
+            "org.opencontainers.image.title": "[app 2/3] RUN make",
+            "vnd.pybuild.cache.version": "2",
             "vnd.pybuild.cache.key": KEY,
             "vnd.pybuild.cache.base": ENTRY.base,
             "vnd.pybuild.cache.chain": (
                 f'[{{"mediaType":"{media.DOCKER_LAYER_GZIP}","digest":"{BASE.descriptor.digest}",'
                 f'"size":4,"diff_id":"{BASE.diff_id}","repository":"docker.io/library/alpine"}},'
                 f'{{"mediaType":"{media.OCI_LAYER_GZIP}","digest":"{OWN.descriptor.digest}",'
-                f'"size":3,"diff_id":"{OWN.diff_id}","repository":"localhost:5000/team/cache"}}]'
+                f'"size":3,"diff_id":"{OWN.diff_id}"}}]'
             ),
             "vnd.pybuild.cache.created": CREATED,
             "vnd.pybuild.cache.made-layer": "true",
@@ -71,15 +93,28 @@ def test_the_documents_are_these():
 
 def test_a_step_without_a_layer_has_the_empty_one():
     entry = replace(ENTRY, chain=(BASE,), made_layer=False)
-    assert write_entry(KEY, entry, "ENV a=b").manifest.layers == (EMPTY,)
+    assert written(entry).manifest.layers == (EMPTY,)
     assert (EMPTY.digest, EMPTY.size_bytes) == (
         "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
         2,
     )
 
 
+def test_the_manifest_has_every_layer_of_the_chain_that_lies_beside_it():
+    parent = ChainLayer(describe(b"parent"), sha256_of(b"parent tar"), CACHE)
+    manifest = written(replace(ENTRY, chain=(BASE, parent, OWN))).manifest
+    assert manifest.layers == (parent.descriptor, OWN.descriptor)
+
+
+def test_a_title_of_any_bytes_is_kept_as_far_as_utf_8_has_it():
+    stored = write_entry(KEY, ENTRY, About("RUN \udcff" + "x" * 999), CACHE)
+    assert json.loads(stored.config)["title"] == "RUN ?" + "x" * 999
+    title = dict(stored.manifest.annotations)["org.opencontainers.image.title"]
+    assert title == "RUN ?" + "x" * 195
+
+
 def annotated(**changes):
-    manifest = write_entry(KEY, ENTRY, "t").manifest
+    manifest = written(ENTRY).manifest
     changed = {f"vnd.pybuild.cache.{name}": value for name, value in changes.items()}
     notes = {**dict(manifest.annotations), **changed}
     kept = tuple(sorted((name, value) for name, value in notes.items() if value is not None))
@@ -92,6 +127,12 @@ def chain_with(**changes):
     return json.dumps(layers)
 
 
+def own_elsewhere():
+    layers = json.loads(dict(annotated().annotations)["vnd.pybuild.cache.chain"])
+    layers[-1]["repository"] = "quay.io/other"
+    return json.dumps(layers)
+
+
 @pytest.mark.parametrize(
     ("manifest", "problem"),
     [
@@ -101,8 +142,16 @@ def chain_with(**changes):
         (annotated(key=sha256_of(b"other")), "m belongs to another key"),
         (annotated(base="latest"), "m: base holds 'latest', which is not a sha256 digest"),
         (annotated(created="yesterday"), "m has no time of creation"),
+        (annotated(created="2026-99-02T03:04:05Z"), "m has no time of creation"),
+        (annotated(created="٢٠٢٦-01-02T03:04:05Z"), "m has no time of creation"),
         (annotated(**{"made-layer": "maybe"}), "m does not say whether the step made a layer"),
         (annotated(chain="["), "m: chain is not JSON: "),
+        (annotated(chain="[" * 100_000), "m: chain is not JSON: "),
+        (annotated(chain=f'["{HALF}"]'), "m: chain: [0] is not an object"),
+        (annotated(chain=json.dumps([{}] * 4097)), "m: chain has more than 4096 layers"),
+        (annotated(chain=chain_with(size=1 << 41)), "m: chain: [0].size is not a size that a"),
+        (annotated(chain=chain_with(size="1")), "m: chain: [0].size is not an integer"),
+        (annotated(chain=own_elsewhere()), "m does not have the step's own layer"),
         (annotated(chain="{}"), "m: chain is not an array"),
         (annotated(chain="[]"), "m has an empty chain"),
         (annotated(chain="[5]"), "m: chain: [0] is not an object"),
@@ -131,12 +180,12 @@ def chain_with(**changes):
         ),
         (
             replace(annotated(), layers=(BASE.descriptor,)),
-            "m has another layer than its chain ends with",
+            "m has other layers than its chain",
         ),
-        (replace(annotated(), layers=()), "m has another layer than its chain ends with"),
+        (replace(annotated(), layers=()), "m has other layers than its chain"),
     ],
 )
 def test_what_is_no_entry_is_told_apart(manifest, problem):
     with pytest.raises(IntegrityError) as raised:
-        read_entry(KEY, manifest, source="m")
+        read_entry(KEY, manifest, source="m", here=CACHE)
     assert raised.value.message.startswith(problem)

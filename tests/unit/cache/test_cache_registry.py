@@ -7,10 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from pybuild.cache.entry import write_entry
-from pybuild.cache.registry import AT_ONCE, RegistryStepCache
+from pybuild.cache.entry import About, write_entry
+from pybuild.cache.open import open_cache
+from pybuild.cache.steps import AT_ONCE
 from pybuild.digest import hex_of, sha256_of
 from pybuild.errors import BlobMissing, IntegrityError, RegistryError
+from pybuild.events import BuildWarning, Debug
 from pybuild.oci import media
 from pybuild.oci.reference import Repository
 from pybuild.ports import CacheEntry, ChainLayer
@@ -42,24 +44,57 @@ def registry():
 
 
 @pytest.fixture
-def warnings():
+def events():
     return []
 
 
 @pytest.fixture
-def new_cache(registry, warnings):
+def warnings(events):
+    """Filled as the test goes on."""
+    return Warnings(events)
+
+
+class Warnings:
+    def __init__(self, events):
+        self._events = events
+
+    def __iter__(self):
+        return (one for one in self._events if isinstance(one, BuildWarning))
+
+    def __getitem__(self, place):
+        return list(self)[place]
+
+    def __eq__(self, other):
+        return list(self) == other
+
+    __hash__ = None
+
+
+@pytest.fixture
+def new_cache(registry, events):
     store = MemoryStore()
     for data in (b"first", b"own"):
         store.add(data, media.OCI_LAYER_GZIP)
 
     def make(read=(CACHE,), write=(CACHE,)):
-        return RegistryStepCache(registry, read, write, store, warnings.append)
+        opened = open_cache(
+            read,
+            write,
+            registry=registry,
+            store=store,
+            open_layout=None,
+            emit=events.append,
+        )
+        assert opened.store is store
+        return opened.steps
 
     return make
 
 
 def put(registry, repository, key, entry):
-    registry.manifests[str(repository), hex_of(key)] = write_entry(key, entry, "t").manifest
+    registry.manifests[str(repository), hex_of(key)] = write_entry(
+        key, entry, About("t"), repository
+    ).manifest
 
 
 def test_what_was_saved_is_found(new_cache, warnings):
@@ -71,7 +106,7 @@ def test_what_was_saved_is_found(new_cache, warnings):
 
 def test_a_save_pushes_our_layers_and_the_manifest_last(new_cache, registry):
     new_cache().save(KEY, ENTRY, "RUN make")
-    config = write_entry(KEY, SAVED, "RUN make").manifest.config
+    config = write_entry(KEY, SAVED, About("RUN make"), CACHE).manifest.config
     cache = str(CACHE)
     assert registry.calls == [
         ("push_blob", cache, FIRST.descriptor.digest),
@@ -127,7 +162,7 @@ def test_every_repository_that_is_written_gets_an_entry_of_its_own(new_cache, re
 
 
 def test_the_first_repository_that_has_an_entry_wins(new_cache, registry):
-    late = replace(SAVED, created="2027-01-01T00:00:00Z")
+    late = replace(SAVED, chain=(BASE, replace(OWN, repository=MAIN)))
     put(registry, MAIN, KEY, late)
     assert new_cache(read=(CACHE, MAIN)).look_up([KEY]) == {KEY: late}
     put(registry, CACHE, KEY, SAVED)
@@ -153,35 +188,40 @@ def test_without_keys_or_repositories_nothing_is_asked(new_cache, registry):
     assert new_cache(read=()).look_up([KEY]) == {}
     new_cache(write=()).save(KEY, ENTRY, "RUN make")
     assert registry.calls == []
+    assert new_cache(read=(), write=()) is None
 
 
 def test_a_foreign_entry_is_a_miss_and_a_warning(new_cache, registry, warnings):
     put(registry, CACHE, OTHER, SAVED)
     tag = (str(CACHE), hex_of(KEY))
     registry.manifests[tag] = registry.manifests.pop((str(CACHE), hex_of(OTHER)))
-    put(registry, MAIN, KEY, SAVED)
-    assert new_cache(read=(CACHE, MAIN)).look_up([KEY]) == {KEY: SAVED}
-    assert [(one.code, one.message) for one in warnings] == [
-        (
-            "CacheEntryIgnored",
-            f"a cache entry is ignored: {CACHE}:{hex_of(KEY)} belongs to another key",
-        )
-    ]
+    there = replace(SAVED, chain=(BASE, replace(OWN, repository=MAIN)))
+    put(registry, MAIN, KEY, there)
+    assert new_cache(read=(CACHE, MAIN)).look_up([KEY]) == {KEY: there}
+    (warning,) = warnings
+    assert warning.code == "CacheEntryIgnored"
+    assert warning.message == (
+        f"a cache entry is ignored: {CACHE}:{hex_of(KEY)} belongs to another key;"
+        " more of them are told as details"
+    )
 
 
-def test_garbage_is_a_miss_and_a_warning(new_cache, registry, warnings):
-    registry.failures["pull_manifest", str(CACHE)] = IntegrityError("it is not JSON")
+def test_garbage_is_a_miss_and_one_warning(new_cache, registry, warnings, events):
+    registry.failures["pull_manifest", str(CACHE)] = IntegrityError("it is\nnot JSON")
     assert new_cache().look_up([KEY, OTHER]) == {}
-    assert [one.code for one in warnings] == ["CacheEntryIgnored"] * 2
+    assert [one.code for one in warnings] == ["CacheEntryIgnored"]
+    details = [one.message for one in events if isinstance(one, Debug)]
+    assert details == ["a cache entry is ignored: it is not JSON"] * 2
 
 
 def test_an_unreachable_cache_is_warned_about_once_and_left_alone(new_cache, registry, warnings):
     registry.failures["pull_manifest", str(CACHE)] = RegistryError("ghcr.io is down")
-    put(registry, FAR, KEY, SAVED)
+    there = replace(SAVED, chain=(BASE, replace(OWN, repository=FAR)))
+    put(registry, FAR, KEY, there)
     cache = new_cache(read=(CACHE, FAR))
     keys = [KEY, *(sha256_of(bytes([number])) for number in range(100))]
-    assert cache.look_up(keys) == {KEY: SAVED}
-    assert cache.look_up(keys) == {KEY: SAVED}
+    assert cache.look_up(keys) == {KEY: there}
+    assert cache.look_up(keys) == {KEY: there}
     assert [(one.code, one.message) for one in warnings] == [
         (
             "CacheUnavailable",
