@@ -1,6 +1,6 @@
 """RUNs in place, in a container of our own image with a runtime's default rights.
 
-The tests themselves run inside (``inside/test_rootfs_inplace_inside.py``); this starts them.
+The tests themselves run inside (``inside/test_*_inside.py``); this starts them.
 Needs a Docker daemon, the action image and two images to build on.
 """
 
@@ -13,12 +13,12 @@ from tools.services import daemon, machine
 
 MAIN = """
 import sys
-sys.path[:0] = ["/pybuild/own/src"]
+sys.path[:0] = ["/pybuild/own/src", "/pybuild/own/tests"]
 sys.path += ["/pybuild/own/site"]
 import pytest
 sys.exit(pytest.main(["-q", "-p", "no:cacheprovider",
     "-c", "/dev/null", "--rootdir", "/pybuild/own/tests", "--import-mode=importlib",
-    "-o", "filterwarnings=error", "/pybuild/own/tests/test_rootfs_inplace_inside.py"]))
+    "-o", "filterwarnings=error", *sys.argv[1:]]))
 """
 
 
@@ -38,7 +38,10 @@ def docker(*arguments, check=True):
     return subprocess.run([daemon.DOCKER, *arguments], capture_output=True, text=True, check=check)
 
 
-def test_every_test_inside_passes_with_default_rights(image, bases, tmp_path):
+@pytest.mark.parametrize(
+    "tests", ["test_rootfs_inplace_inside.py", "test_inplace_mounts_inside.py"]
+)
+def test_every_test_inside_passes_with_default_rights(image, bases, tmp_path, tests):
     workspace = tmp_path / "workspace"
     workspace.mkdir()
     (workspace / "file").write_text("context\n")
@@ -50,9 +53,9 @@ def test_every_test_inside_passes_with_default_rights(image, bases, tmp_path):
         "-v", f"{bases}:/pybuild/own/bases:ro",
         "-v", f"{workspace}:/workspace",
         "-v", f"{workspace}:/var/run/secrets/kubernetes.io/serviceaccount:ro",
-        "--tmpfs", "/tmp", "--tmpfs", "/foreign",
+        "--tmpfs", "/tmp", "--tmpfs", "/foreign", "--tmpfs", "/app/data",
         "--entrypoint", "/pybuild/libexec/pybuild",
-        image, "-BIS", "-c", MAIN,
+        image, "-BIS", "-c", MAIN, f"/pybuild/own/tests/{tests}",
         check=False,
     )  # fmt: skip
     assert result.returncode == 0, result.stdout + result.stderr

@@ -1,65 +1,21 @@
 """Whole builds in a plain container: what callers mount, what bases bring, what a RUN does."""
 
-import io
-import subprocess
-import tarfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from e2e import images, projects
-from tools.services.programs import program
+from e2e import projects
+from e2e.builds import Build, succeeded
 
 # As podman and Kubernetes' containerd start a container: CapEff 00000000800405fb.
 FEWER_RIGHTS = [f"--cap-drop={name}" for name in ("MKNOD", "NET_RAW", "AUDIT_WRITE")]
 SOCKET = Path("/var/run/docker.sock")
 
 
-@dataclass
-class Build:
-    """A build of a Dockerfile's text by the action image, and what it pushed."""
-
-    run_image: object
-    registry: object
-    directory: Path
-    reference: str
-
-    def __call__(self, text, *, mounts=None, read_only=False, script=None, **options):
-        text = text.replace("{library}", f"{self.registry.host}/library")
-        project = projects.project(self.directory, {"Dockerfile": text, "file": "context\n"})
-        arguments = ["build", "--push", "--tag", self.reference, "/workspace"]
-        if script:
-            line = f"pybuild {' '.join(arguments)}"
-            arguments = ["-ec", script.replace("BUILD", line)]
-            options["entrypoint"] = "/bin/sh"
-        where = "/workspace:ro" if read_only else "/workspace"
-        return self.run_image(arguments, mounts={project: where, **(mounts or {})}, **options)
-
-    def files(self):
-        """What the pushed image holds: bytes of files, targets of links, nothing else's."""
-        command = [program("crane"), "export", self.reference, "-"]
-        archive = subprocess.run(command, check=True, capture_output=True).stdout
-        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            return {
-                member.name: tar.extractfile(member).read() if member.isreg() else member.linkname
-                for member in tar
-            }
-
-    @property
-    def pushed(self):
-        return images.has_tag(self.reference)
-
-
 @pytest.fixture
 def build(run_image, open_registry, tmp_path, repository):
     reference = f"{open_registry.host}/{repository}:v1"
     return Build(run_image, open_registry, tmp_path / "project", reference)
-
-
-def succeeded(done):
-    assert done.returncode == 0, done.stderr
-    return done.stderr + done.stdout
 
 
 @pytest.mark.parametrize("rights", [[], FEWER_RIGHTS], ids=["docker", "podman"])

@@ -1,101 +1,19 @@
-# ruff: noqa: PTH114, PTH115, PTH118, PTH208, S202 - os functions show the root as it is
+# ruff: noqa: PTH208 - os functions show the root as it is
 """RUNs in place; runs inside our own image only, started by ``e2e/test_inplace.py``."""
 
 import os
 import shutil
-import tarfile
 import threading
 import time
 from pathlib import Path
 
 import pytest
+from inplace_trees import ENV, STATE, alive, changes, look_of_root, sh, unpacked
 
 from pybuild import errors, events
 from pybuild.imagepath import ImagePath
 from pybuild.ports import Process
 from pybuild.rootfs.open import open_rootfs
-
-BASES = Path("/pybuild/own/bases")
-STATE = Path("/pybuild/state")
-NOT_NEEDED = (
-    "usr/share/zoneinfo", "usr/share/perl", "usr/share/bash", "usr/share/i18n",
-    "usr/lib/x86_64-linux-gnu/perl", "usr/lib/x86_64-linux-gnu/gconv", "var/lib/dpkg/info",
-)  # fmt: skip
-ENV = (("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), ("HOME", "/root"))
-
-
-def look_of_root():
-    """Everything about our own root that a RUN must leave as it was."""
-    shown = {}
-    for directory in ("/", "/etc"):
-        status = os.lstat(directory)
-        shown[directory] = (status.st_mode, status.st_uid, status.st_gid, status.st_mtime_ns)
-        for name in os.listdir(directory):
-            path = os.path.join(directory, name)
-            is_link = os.path.islink(path)
-            shown[path] = os.readlink(path) if is_link else os.lstat(path).st_ino
-    return shown
-
-
-@pytest.fixture
-def seen():
-    return []
-
-
-@pytest.fixture
-def debugs(seen):
-    return seen
-
-
-@pytest.fixture
-def rootfs(seen):
-    before = look_of_root()
-    with open_rootfs("auto", STATE, seen.append) as opened:
-        assert opened.name == "inplace"
-        yield opened
-        assert look_of_root() == before
-    assert os.listdir("/pybuild/aside") == []
-
-
-def unpacked(tree, name):
-    with tree.layer() as root, tarfile.open(BASES / f"{name}.tar") as archive:
-        archive.extraction_filter = staticmethod(lambda member, _path: member)
-        members = [it for it in archive if not it.name.startswith(NOT_NEEDED)]
-        archive.extractall(root, members, numeric_owner=True)
-        for path in ("etc/hosts", "etc/hostname", "etc/resolv.conf", ".dockerenv"):
-            (root / path).unlink(missing_ok=True)
-    return tree
-
-
-@pytest.fixture
-def debian(rootfs):
-    return unpacked(rootfs.stage("debian"), "debian")
-
-
-@pytest.fixture
-def busybox(rootfs):
-    return unpacked(rootfs.stage("busybox"), "busybox")
-
-
-def sh(tree, script, **more):
-    lines = []
-    status = tree.run(Process(("sh", "-c", script), ENV, **more), lines.append)
-    return status, lines
-
-
-def changes(tree):
-    return {it.path: it.entry for it in tree.candidates()}
-
-
-def alive(word):
-    found = []
-    for directory in Path("/proc").glob("[0-9]*"):
-        try:
-            if word.encode() in (directory / "cmdline").read_bytes():
-                found.append(directory.name)
-        except OSError:
-            continue
-    return found
 
 
 def test_two_images_take_turns_in_the_root(debian, busybox):
@@ -280,6 +198,7 @@ CLUMSY = [
     "find / -xdev -perm /6000 -exec chmod a-s {} + 2>/dev/null; true",
     "find / -xdev -path '*/etc/passwd' -exec rm {} + 2>/dev/null; true",
     "rm -r /pybuild/stages/other/bin",
+    "rm -r /pybuild/stages/other",
 ]
 
 
@@ -311,6 +230,123 @@ def test_a_tree_that_another_stage_s_run_changed_is_refused_until_it_is_made_aga
     assert sh(other, "grep -c root: /etc/passwd") == (0, ["1"])
 
 
+def fill(tree, names, pause):
+    """Fill a tree beside RUNs, with a pause in the middle; proven by the bytes of its files."""
+
+    def proven(candidates):
+        found = {it.path for it in candidates}
+        asked.append(found)
+        root = tree.directory()
+        return found == {*names} and all(
+            (root / os.fsdecode(name)).read_bytes() == name for name in names
+        )
+
+    asked = []
+    with tree.layer(proven) as root:
+        for number, name in enumerate(names):
+            (root / os.fsdecode(name)).write_bytes(name)
+            if number == 0:
+                pause()
+    return asked
+
+
+NAMES = [b"one", b"two", b"three"]
+
+
+@pytest.mark.parametrize(
+    ("script", "damaged"),
+    [
+        ("true", False),
+        ("echo bad > /pybuild/stages/other/one", True),
+        ("rm /pybuild/stages/other/one", True),
+        ("touch /pybuild/stages/other/planted", True),
+        ("rm -r /pybuild/stages/other", True),
+    ],
+)
+def test_a_tree_is_filled_beside_a_run_and_proven_when_that_is_over(
+    rootfs, busybox, seen, script, damaged
+):
+    other = rootfs.stage("other")
+    running, go_on = threading.Event(), threading.Event()
+    results = []
+
+    def run():
+        line = "echo go; until test -e /pybuild/state/go; do sleep 0.05; done; " + script
+        results.append(busybox.run(Process(("sh", "-c", line), ENV), lambda _: running.set()))
+        go_on.set()
+
+    def pause():
+        assert running.wait(10)
+        Path("/pybuild/state/go").touch()
+        assert go_on.wait(10)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert running.wait(10)
+    asked = fill(other, NAMES, pause)
+    thread.join()
+    Path("/pybuild/state/go").unlink()
+    assert results == [0]
+    assert other.damaged is damaged
+    touched = [it for it in seen if isinstance(it, events.BuildWarning)]
+    assert [it.code for it in touched] == ["StageTouched"] * damaged
+    if damaged:
+        other.start_over()
+        fill(other, NAMES, lambda: None)
+    else:
+        assert asked == [{*NAMES}]
+    # From now on times tell, as with any other tree.
+    assert sh(busybox, "true")[0] == 0
+    assert not other.damaged
+    assert sh(busybox, f"echo bad > {other.directory()}/two")[0] == 0
+    assert other.damaged
+
+
+@pytest.mark.parametrize("script", ["true", "chmod a-s /pybuild/stages/other/set-id"])
+def test_what_is_read_beside_a_run_that_changes_it_is_not_taken(rootfs, busybox, script):
+    other = rootfs.stage("other")
+    with other.layer() as root:
+        (root / "set-id").touch()
+        (root / "set-id").chmod(0o4755)
+    running, modes = threading.Event(), []
+    line = f"echo go; until test -e /pybuild/state/go; do sleep 0.05; done; {script}; sleep 0.2"
+    process = Process(("sh", "-c", line), ENV)
+    thread = threading.Thread(target=busybox.run, args=(process, lambda _: running.set()))
+
+    def read():
+        with other.reading() as root:
+            thread.start()
+            assert running.wait(10)
+            Path("/pybuild/state/go").touch()
+            time.sleep(0.1)
+            modes.append((root / "set-id").stat().st_mode)
+
+    if script == "true":
+        read()
+        assert modes == [0o104755]
+    else:
+        with pytest.raises(errors.IntegrityError, match="files of other were changed"):
+            read()
+    thread.join()
+    Path("/pybuild/state/go").unlink()
+
+
+def test_a_tree_that_no_run_met_needs_no_proof(rootfs, busybox):
+    other = rootfs.stage("other")
+    assert fill(other, NAMES, lambda: None) == []
+    assert sh(busybox, "true")[0] == 0
+    assert not other.damaged
+
+
+def test_a_stage_that_begins_during_a_run_is_not_taken_for_damaged(rootfs, busybox):
+    began = []
+    line = "mkdir -p /pybuild/stages/late/planted; echo go; sleep 0.2"
+    process = Process(("sh", "-c", line), ENV)
+    assert busybox.run(process, lambda _: began.append(rootfs.stage("late"))) == 0
+    assert not began[0].damaged
+    assert os.listdir(began[0].directory()) == []
+
+
 def test_a_mount_is_named_for_every_path_in_it(rootfs):
     blocked = {path: rootfs.blocked(ImagePath.parse(path)) for path in PATHS}
     assert blocked == PATHS
@@ -319,7 +355,8 @@ def test_a_mount_is_named_for_every_path_in_it(rootfs):
 PATHS = {
     "/": "", "/foreign": "/foreign", "/foreign/a/b": "/foreign", "/foreigner": "", "/etc/hosts": "",
     "/workspace": "", "/tmp": "", "/var/run/secrets/kubernetes.io/serviceaccount": "",
-    "/etc/ssl/x": "", "/pybuild": "/pybuild", "/pybuild/x": "/pybuild",
+    "/etc/ssl/x": "", "/app": "", "/app/data/x": "/app/data", "/pybuild": "/pybuild",
+    "/pybuild/x": "/pybuild",
 }  # fmt: skip
 
 
@@ -330,17 +367,60 @@ def test_a_working_directory_in_a_mount_is_refused_and_named(busybox):
         sh(busybox, "true", cwd="/foreign/a")
 
 
-def test_what_a_mount_hides_and_what_is_written_to_it_is_warned_about(busybox, seen):
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        ("foreign/own", "/foreign is a mount of this container, and hides what the image has"),
+        ("foreign", "/foreign is a mount of this container, and the image has a directory there"),
+        ("app", "/app/data is a mount of this container, and lies in /app of the image"),
+    ],
+)
+def test_a_mount_where_the_image_has_something_is_refused_and_named(busybox, made, message):
     with busybox.layer() as root:
-        (root / "foreign").mkdir()
-        (root / "foreign/own").touch()
-    assert sh(busybox, "ls /foreign; touch /foreign/written")[1] == []
-    Path("/foreign/written").unlink()
+        (root / made).mkdir(parents=True)
+    with pytest.raises(errors.HostUnsupported, match=message):
+        sh(busybox, "touch /must-not-run")
+    assert not (busybox.directory() / "must-not-run").exists()
+
+
+def test_what_a_run_writes_to_a_mount_is_warned_about_however_deep(busybox, foreign, seen):
+    (foreign / "a/b").mkdir(parents=True)
+    (foreign / "a/b/old").touch()
+    script = "echo x > /foreign/a/b/old; mkdir -p /foreign/new/deep; touch /app/data/x"
+    assert sh(busybox, script) == (0, [])
+    Path("/app/data/x").unlink()
     assert [it.message for it in seen if isinstance(it, events.BuildWarning)] == [
-        "/foreign is a mount of this container: RUN sees it instead of what the image has there",
-        "the command wrote to a mount of this container, not the image: /foreign, /foreign/written",
+        (
+            "the command wrote to a mount of this container, not the image:"
+            " /app/data/x, /foreign/a/b/old, /foreign/new"
+        )
     ]
-    assert os.listdir(busybox.directory() / "foreign") == ["own"]
+    assert not (busybox.directory() / "foreign").exists()
+    assert not (busybox.directory() / "app").exists()
+
+
+def test_a_mount_that_a_run_does_not_use_is_no_trouble(busybox, foreign, seen):
+    (foreign / "file").touch()
+    assert sh(busybox, "cat /foreign/file; ls /app") == (0, ["data"])
+    assert not [it for it in seen if isinstance(it, events.BuildWarning)]
+
+
+@pytest.mark.parametrize("script", ["rm -r /foreign/a", "mv /foreign/a/b/c /foreign/c"])
+def test_a_run_that_deletes_from_a_mount_is_an_integrity_error(busybox, foreign, script):
+    (foreign / "a/b").mkdir(parents=True)
+    (foreign / "a/b/c").touch()
+    with pytest.raises(errors.IntegrityError, match=r"deleted from a mount of this cont.*/a/b/c"):
+        sh(busybox, script)
+    assert (busybox.directory() / "bin/sh").exists()
+    assert sh(busybox, "echo on") == (0, ["on"])
+
+
+@pytest.fixture
+def foreign():
+    """A mount of the container, emptied afterwards."""
+    yield Path("/foreign")
+    for path in Path("/foreign").iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def can_make_devices():

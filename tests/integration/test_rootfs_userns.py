@@ -1,18 +1,8 @@
 """RUNs in overlay mounts of a user namespace: as a plain user, and as root without SYS_ADMIN."""
 
-import json
-import shutil
-import subprocess
-from pathlib import Path
-
 import pytest
 
-import pybuild
-
-PYTHON = "/usr/bin/python3"  # that of the tests may lie where a plain user cannot read
-BUSYBOX = Path("/bin/busybox")
-USER = "pybuild-userns"
-NOBODY_IN_PARTICULAR = 54321
+from tools import few_rights
 
 PROGRAM = r"""
 import json, os, shutil, sys
@@ -74,51 +64,14 @@ print(json.dumps(result))
 """
 
 
-@pytest.fixture(scope="module")
-def delegated_user():
-    """A user whom ``useradd`` gives ranges in ``/etc/subuid`` and ``/etc/subgid``."""
-    subprocess.run(["useradd", "--no-create-home", USER], check=True)
-    yield USER
-    subprocess.run(["userdel", USER], check=True)
-
-
 @pytest.fixture
-def place(tmp_path_factory):
-    """A directory that plain users reach."""
-    directory = Path("/tmp") / tmp_path_factory.mktemp("userns").name
-    directory.mkdir(mode=0o777)
-    directory.chmod(0o777)
-    # The checkout may lie where a plain user does not reach it.
-    shutil.copytree(Path(pybuild.__file__).parent, directory / "source/pybuild")
-    yield directory
-    shutil.rmtree(directory)
+def place():
+    with few_rights.reachable_place() as directory:
+        yield directory
 
 
-def run_as(rights, place):
-    done = subprocess.run(
-        ["setpriv", *rights, PYTHON, "-c", PROGRAM, str(place / "state")],
-        env={
-            "PYTHONPATH": str(place / "source"),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "SECRET": "hunter2",
-        },
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd=place,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    return json.loads(done.stdout)
-
-
-def as_user(name):
-    # An owner of files above would do too; what a container runtime starts has no groups either.
-    return [f"--reuid={name}", f"--regid={name}", "--clear-groups", "--inh-caps=-all"]
-
-
-def without_admin():
-    return ["--bounding-set=-sys_admin", "--inh-caps=-sys_admin"]
+def run_as(kind, place):
+    return few_rights.run(kind, place, PROGRAM, str(place / "state"))
 
 
 def check_everywhere(result):
@@ -131,11 +84,9 @@ def check_everywhere(result):
     assert result["left"] == []
 
 
-@pytest.mark.parametrize("kind", ["root without SYS_ADMIN", "plain user with newuidmap"])
-def test_with_many_ids_a_run_is_as_with_root(kind, place, request):
-    is_root = kind.startswith("root")
-    rights = without_admin() if is_root else as_user(request.getfixturevalue("delegated_user"))
-    result = run_as(rights, place)
+@pytest.mark.parametrize("kind", few_rights.MANY_IDS)
+def test_with_many_ids_a_run_is_as_with_root(kind, place):
+    result = run_as(kind, place)
     check_everywhere(result)
     assert result["note"].startswith("in a user namespace with ")
     assert result["warnings"] == []
@@ -147,7 +98,7 @@ def test_with_many_ids_a_run_is_as_with_root(kind, place, request):
 
 
 def test_with_one_id_what_does_not_work_is_said_once_and_named(place):
-    result = run_as(as_user(NOBODY_IN_PARTICULAR), place)
+    result = run_as(few_rights.ONE_ID, place)
     check_everywhere(result)
     assert result["note"] == "in a user namespace with one id"
     [warning] = result["warnings"]

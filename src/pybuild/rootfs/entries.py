@@ -1,11 +1,13 @@
 # ruff: noqa: PTH115, PTH118 - paths in images are bytes, which pathlib does not take
-"""A name on disk becomes an entry."""
+"""Names on disk become entries."""
 
 from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 
+from pybuild.rootfs import snapshot
 from pybuild.tree.entry import Candidate, Entry, Kind
 
 # Sockets are missing on purpose: a layer cannot hold one, so to an image they are not there.
@@ -46,6 +48,19 @@ def candidate(root: bytes, path: bytes) -> Candidate:
         xattrs=_xattrs(place),
     )
     return Candidate(path, entry, (status.st_dev, status.st_ino), status.st_nlink)
+
+
+def candidates(root: bytes) -> Iterator[Candidate]:
+    """What is at every name below root, in any order."""
+    waiting = [b""]
+    while waiting:
+        directory = waiting.pop()
+        with os.scandir(os.path.join(root, directory)) as names:
+            for name in names:
+                path = snapshot.join(directory, name.name)
+                yield candidate(root, path)
+                if name.is_dir(follow_symlinks=False):
+                    waiting.append(path)
 
 
 def _xattrs(place: bytes) -> tuple[tuple[bytes, bytes], ...]:

@@ -1,4 +1,4 @@
-# ruff: noqa: PTH112, PTH208, PTH101, PTH102, PTH103, PTH113, PTH118 - paths in images are bytes, which pathlib does not take
+# ruff: noqa: PTH112, PTH208, PTH103, PTH113 - paths in images are bytes, which pathlib does not take
 """Run in our own root: for default container rights, where nothing can be mounted.
 
 A stage's tree lies below ``/pybuild/stages``. For a RUN its top-level names are renamed into ``/``
@@ -11,7 +11,7 @@ import fcntl
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
@@ -19,11 +19,15 @@ from typing import Self
 from pybuild import events
 from pybuild.errors import HostUnsupported, IntegrityError
 from pybuild.imagepath import ImagePath
-from pybuild.ports import PLAIN_SANDBOX, Process
-from pybuild.rootfs import foreign, mounts, snapshot
+from pybuild.ports import Mount, Process
+from pybuild.rootfs import foreign, snapshot, surroundings
+from pybuild.rootfs.display import is_device
+from pybuild.rootfs.foreign import ForeignMounts
 from pybuild.rootfs.gate import Gate
+from pybuild.rootfs.inplace_mounts import InplaceMounts
 from pybuild.rootfs.inplace_tree import InplaceTree
 from pybuild.rootfs.layout import Layout
+from pybuild.rootfs.mounts import mount_points
 from pybuild.rootfs.run import syscalls
 from pybuild.rootfs.run.protocol import RunSpec
 from pybuild.rootfs.starter import Starter
@@ -46,9 +50,12 @@ class InplaceRootfs:
         self.gate = Gate()
         self.trees: list[InplaceTree] = []
         self.emit = emit
+        self.mounts = InplaceMounts(self.layout, emit)
+        self.foreign = ForeignMounts(self.layout, emit, [os.fsencode(state_dir)])
+        self._watched: list[InplaceTree] = []
         self._closing = ExitStack()
-        self._own: snapshot.Snapshot | None = None
-        self._own_written = self.layout.written(os.fsencode(state_dir))
+        self._files: snapshot.Snapshot | None = None
+        self._written = self.layout.written(os.fsencode(state_dir))
 
         self._refuse_elsewhere()
         self._take_place()
@@ -59,29 +66,20 @@ class InplaceRootfs:
 
     def stage(self, name: str) -> InplaceTree:
         """A new, empty tree."""
-        place = os.path.join(self.layout.stages, os.fsencode(name))
-        os.mkdir(place, 0o755)
-        os.chmod(place, 0o755)  # noqa: S103 - an image's root is 0755, whatever our umask
-        tree = InplaceTree(self, place)
+        tree = InplaceTree(self, name)
         self.trees.append(tree)
         return tree
 
-    def foreign_mounts(self) -> tuple[bytes, ...]:
-        """Mounts of this container where an image may have names of its own, as they are now."""
-        pins = self.layout.pins(mounts.mount_points())
-        return foreign.among(pins, self.layout.never_moved)
-
     def blocked(self, path: ImagePath) -> str:
         """The mount, or the builder's own prefix, that a path lies in."""
-        ours = (*self.foreign_mounts(), self.layout.prefix)
-        found = foreign.above(path.relative, ours)
-        return f"/{os.fsdecode(found)}" if found else ""
+        return _above(path, (*self.foreign.present(), self.layout.prefix))
 
     def refusal(self, process: Process) -> str:
         """What of a command's surroundings cannot be had here."""
-        if process.mounts or process.network == "none" or process.sandbox != PLAIN_SANDBOX:
-            return "mounts, networks and limits of a RUN are not supported yet"
-        return ""
+        for mount in process.mounts:
+            if found := self._in_the_way(mount):
+                return f"{mount.target} cannot be mounted: {found} is this container's own"
+        return surroundings.refusal(process)
 
     def run_on_host(
         self,
@@ -116,9 +114,8 @@ class InplaceRootfs:
     def before_run(self) -> None:
         """Know how everything looks that a RUN must not change."""
         self.starter.wait_ready()
-        self._own = self._own or self._look_at_own()
-        for tree in self.trees:
-            tree.look()
+        self._files = self._files or self._look_at_own()
+        self._watched = [tree for tree in self.trees if tree.look()]
 
     def after_run(self, ran: InplaceTree) -> None:
         """Make sure that it did not; trees that it changed are damaged from now on.
@@ -127,18 +124,28 @@ class InplaceRootfs:
             IntegrityError: The builder's own files changed.
         """
         seen = self._look_at_own()
-        if paths := [*snapshot.changed_but_for(self._own or {}, seen, _is_byte_code)]:
+        if paths := [*snapshot.changed_but_for(self._files or {}, seen, snapshot.is_byte_code)]:
             path = max(paths, key=lambda path: path.count(b"/"))  # not just its directory
             raise IntegrityError(
                 f"the command changed the builder's own file /{os.fsdecode(self.layout.prefix)}"
                 f"/{os.fsdecode(path)}",
                 hint="keep RUN commands away from /pybuild; nothing was pushed",
             )
-        self._own = seen
-        for tree in self.trees:
+        self._files = seen
+        for tree in self._watched:
             if tree is not ran and not tree.damaged and (paths := tree.changes_since_look()):
-                tree.damaged = True
-                self.emit(events.BuildWarning("StageTouched", _touched(tree, paths)))
+                self.damage(tree, paths)
+
+    def damage(self, tree: InplaceTree, paths: Sequence[bytes]) -> None:
+        """Have a tree refused until it is made again: a RUN changed it."""
+        tree.damaged = True
+        self.emit(events.BuildWarning("StageTouched", _touched(tree, paths)))
+
+    def _in_the_way(self, mount: Mount) -> str:
+        if is_device(mount):
+            return ""
+        pins = sorted(self.layout.pins(mount_points()))
+        return _above(ImagePath.parse(mount.target), pins)
 
     def _look_at_own(self) -> snapshot.Snapshot:
         """A snapshot of the builder's own files.
@@ -146,10 +153,10 @@ class InplaceRootfs:
         The prefix's own ctime moves when a directory in it that may be written is copied up, so
         owner and mode stand for it; its names are compared like all others.
         """
-        seen = snapshot.take(self.layout.home, self._own_written, self._own)
+        seen = snapshot.take(self.layout.home, self._written, self._files)
         status = os.lstat(self.layout.home)
-        seen[b""][b""] = hash((status.st_mode, status.st_uid, status.st_gid))
-        return seen
+        owner = status.st_uid << 32 | status.st_gid
+        return snapshot.with_root(seen, (status.st_mode, owner))
 
     def _refuse_elsewhere(self) -> None:
         if reason := refusal(self.layout):
@@ -168,8 +175,9 @@ class InplaceRootfs:
                 "an earlier build in this container was killed during a RUN: its root is not ours",
                 hint="start a new container",
             )
-        shutil.rmtree(self.layout.stages, ignore_errors=True)
-        os.makedirs(self.layout.stages)
+        for directory in (self.layout.stages, self.layout.mounts):
+            shutil.rmtree(directory, ignore_errors=True)
+            os.makedirs(directory)
         os.makedirs(self.layout.temporary, exist_ok=True)
 
 
@@ -183,15 +191,15 @@ def refusal(layout: Layout) -> str:
     return ""
 
 
-def _is_byte_code(path: bytes) -> bool:
-    """Whether the interpreter does without: many Dockerfiles end in a find that deletes these."""
-    name = path.rpartition(b"/")[2]
-    return name == b"__pycache__" or name.endswith(b".pyc")
+def _above(path: ImagePath, ours: Iterable[bytes]) -> str:
+    found = foreign.above(path.relative, ours)
+    return f"/{os.fsdecode(found)}" if found else ""
 
 
-def _touched(tree: InplaceTree, paths: list[bytes]) -> str:
+def _touched(tree: InplaceTree, paths: Sequence[bytes]) -> str:
+    what = f"/{os.fsdecode(paths[0])}" if paths else "files"
     more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
     return (
-        f"the command changed /{os.fsdecode(paths[0])}{more} of another stage, {tree.name};"
+        f"the command changed {what}{more} of another stage, {tree.name};"
         " it will be unpacked again if it is needed (find / -xdev reaches /pybuild)"
     )

@@ -1,19 +1,21 @@
-# ruff: noqa: PTH102, PTH101, PTH118, PTH119 - paths in images are bytes, which pathlib does not take
+# ruff: noqa: PTH102, PTH101, PTH118 - paths in images are bytes, which pathlib does not take
 """The tree of one stage in our own image: parked, but while a RUN of its own is on."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pybuild import events
-from pybuild.errors import HostUnsupported, IntegrityError
+from pybuild.errors import HostUnsupported, IntegrityError, PybuildError, Terminated
 from pybuild.imagepath import ImagePath
 from pybuild.ports import Process
-from pybuild.rootfs import entries, foreign, machine, mounts, snapshot, turns
+from pybuild.rootfs import entries, foreign, machine, mounts, snapshot, surroundings, turns
+from pybuild.rootfs.display import is_kept
+from pybuild.rootfs.gate import Exposure
 from pybuild.rootfs.run.protocol import RunSpec
 from pybuild.tree.entry import Candidate
 
@@ -21,34 +23,73 @@ if TYPE_CHECKING:
     from pybuild.rootfs.inplace import InplaceRootfs
 
 _ROOT_UID = 0
-_MOST_NAMED = 5  # paths in a message
+
+Prove = Callable[[Iterator[Candidate]], bool]
+"""Whether the names of a tree, all of them, are what they must be."""
 
 
 class InplaceTree:
     """The tree of one stage, parked unless a RUN of its own is running."""
 
-    def __init__(self, rootfs: InplaceRootfs, place: bytes) -> None:
+    def __init__(self, rootfs: InplaceRootfs, name: str) -> None:
         self._rootfs = rootfs
-        self.place = place
-        self.name = os.fsdecode(os.path.basename(place))
+        self.name = name
         self.damaged = False
-        self._lives = 1
-        self._warned: set[bytes] = set()
+        self.exposure = Exposure()
+        self.place = b""  # until it is first written to
+        self._lives = 0
         self._seen: snapshot.Snapshot | None = None
         self._changed: list[bytes] = []
 
     def directory(self) -> Path:
         """The parked tree itself."""
         self._must_be_whole()
+        self._make_place()
         return Path(os.fsdecode(self.place))
 
     @contextmanager
-    def layer(self) -> Iterator[Path]:
-        """The parked tree itself, while no RUN is running."""
-        with self._rootfs.gate.writing():
-            self._must_be_whole()
-            self._seen = None
+    def layer(self, prove: Prove | None = None) -> Iterator[Path]:
+        """The parked tree itself.
+
+        Without prove, while no RUN is on. With it, whoever runs: where a RUN was on meanwhile,
+        prove is asked at the end, with every name of the tree, while none is. If it says no, the
+        tree is damaged. So it is where the block fails then, for the RUN may be why: the error is
+        dropped.
+        """
+        if prove is None:
+            with self._rootfs.gate.writing():
+                self._must_be_whole()
+                self._seen = None
+                yield self.directory()
+            return
+        try:
+            with self._rootfs.gate.beside(self.exposure):
+                self._must_be_whole()
+                self._seen = None
+                yield self.directory()
+        except (OSError, PybuildError) as error:
+            if not self.exposure.exposed or isinstance(error, Terminated):
+                raise
+            self._judge(lambda _: False)
+        else:
+            if self.exposure.exposed:
+                self._judge(prove)
+
+    @contextmanager
+    def reading(self) -> Iterator[Path]:
+        """The parked tree itself, whoever runs; nothing is written to it in the block.
+
+        Where a RUN was on meanwhile, its end is waited for.
+
+        Raises:
+            IntegrityError: That RUN changed the tree: what was read in the block is worth nothing.
+        """
+        exposure = Exposure()
+        with self._rootfs.gate.beside(exposure):
             yield self.directory()
+        if exposure.exposed:
+            with self._rootfs.gate.writing():
+                self._must_be_whole()
 
     def run(self, process: Process, on_line: Callable[[str], None]) -> int:
         """Run a command with the tree in the root."""
@@ -56,25 +97,41 @@ class InplaceTree:
         self._must_be_whole()
         host_directory = process.host_directory and process.host_directory.resolve()
         self._refuse(process, host_directory)
-        cwd = str(host_directory) if host_directory else process.cwd
+        for text in surroundings.not_had(process.sandbox):
+            rootfs.mounts.tell(text)
 
         with rootfs.gate.running():
+            self._must_be_whole()  # still: another RUN may have had its turn
+            self._make_place()
+            present = rootfs.foreign.present()
+            rootfs.foreign.refuse(self.place, present)
             rootfs.before_run()
-            in_the_way = rootfs.foreign_mounts()
-            self._warn_of_hidden(in_the_way)
-            looks = foreign.looks(rootfs.layout.root, in_the_way)
-            with (
-                machine.kept(),
-                turns.active(rootfs.layout, self.place, mounts.mount_points) as into,
-            ):
-                moved = self._keys_in_root(into.all_moves())
-                snapshot.wait_for_tick(os.path.join(rootfs.layout.temporary, b"tick"))
-                status = rootfs.starter.run(_spec(process, cwd), on_line)
-                still = self._keys_in_root(moved)
-            untouched = {path for path, key in moved.items() if key and key == still[path]}
-            self._warn_of_writes(looks, foreign.looks(rootfs.layout.root, in_the_way))
-            self._look_for_changes(untouched, into.all_merges())
+            kept = [os.fsencode(it.source) for it in process.mounts if is_kept(it)]
+            with rootfs.foreign.watched(present, kept):
+                status = self._run_in_root(process, _spec(process, host_directory), on_line)
             rootfs.after_run(self)
+        return status
+
+    def _run_in_root(self, process: Process, spec: RunSpec, on_line: Callable[[str], None]) -> int:
+        rootfs, layout = self._rootfs, self._rootfs.layout
+        pins = layout.pins(mounts.mount_points())
+        hosts = surroundings.own_hosts(process.sandbox, self.place, pins)
+        with (
+            machine.kept(),
+            rootfs.mounts.shown(self.place, (*process.mounts, *hosts)) as display,
+            turns.active(layout, self.place, mounts.mount_points) as into,
+        ):
+            places = {path: os.path.join(layout.root, path) for path in into.all_moves()}
+            places |= display.places()
+            before = _keys(places)
+            display.began()
+            surroundings.add_hosts(process.sandbox, layout.root, pins)
+            snapshot.wait_for_tick(os.path.join(layout.temporary, b"tick"))
+            status = rootfs.starter.run(spec, on_line)
+            display.ended()
+            after = _keys(places)
+        untouched = {path for path, key in before.items() if key and key == after[path]}
+        self._look_for_changes(untouched, into.all_merges())
         return status
 
     def candidates(self) -> Iterator[Candidate]:
@@ -87,26 +144,53 @@ class InplaceTree:
         if self in self._rootfs.trees:
             self._rootfs.trees.remove(self)
 
-    def look(self) -> None:
-        """Have a snapshot of the tree as it is now."""
-        if self._seen is None:
-            self._seen = snapshot.take(self.place)
+    def look(self) -> bool:
+        """Have a snapshot of the tree as it is now; no, where its times cannot be trusted."""
+        if self.place and self._seen is None:
+            try:
+                self._seen = snapshot.take(self.place)
+            except OSError:  # names come and go in a tree that is filled at the same time
+                if self.exposure.trusted:
+                    raise
+        return bool(self.place) and self.exposure.trusted
 
     def changes_since_look(self) -> list[bytes]:
-        """Paths that are not as they were at the last look."""
-        now = snapshot.take(self.place, known=self._seen)
-        return sorted(snapshot.changed(self._seen or {}, now))
+        """Paths that are not as they were at the last look; none of a tree filled meanwhile."""
+        paths = [b""]  # the tree is not even there
+        with contextlib.suppress(OSError):
+            now = snapshot.take(self.place, known=self._seen)
+            paths = sorted(snapshot.changed(self._seen or {}, now))
+        return paths if self.exposure.trusted else []
 
     def start_over(self) -> None:
         """Be empty, in another directory: deleting during a build is slow."""
-        self._lives += 1
         with self._rootfs.gate.writing():
-            self.place = os.path.join(
-                self._rootfs.layout.stages, os.fsencode(f"{self.name}.{self._lives}")
-            )
-            os.mkdir(self.place, 0o755)
-            os.chmod(self.place, 0o755)  # noqa: S103 - an image's root is 0755, whatever our umask
+            self.place = b""
+            self._make_place()
             self._seen, self._changed, self.damaged = None, [], False
+            self.exposure = Exposure()
+
+    def _make_place(self) -> None:
+        """Have a directory: made when it is needed, so that no RUN has been at it before."""
+        while not self.place:
+            self._lives += 1
+            name = self.name if self._lives == 1 else f"{self.name}.{self._lives}"
+            place = os.path.join(self._rootfs.layout.stages, os.fsencode(name))
+            if not os.path.lexists(place):
+                os.mkdir(place, 0o755)
+                os.chmod(place, 0o755)  # noqa: S103 - an image's root is 0755, whatever our umask
+                self.place = place
+
+    def _judge(self, prove: Prove) -> None:
+        with self._rootfs.gate.writing():
+            try:
+                is_sound = prove(entries.candidates(self.place))
+            except OSError:
+                is_sound = False  # the tree is not even there
+            if not is_sound and not self.damaged:
+                self._rootfs.damage(self, ())
+            self._seen = None
+            self.exposure.exposed = False
 
     def _must_be_whole(self) -> None:
         if self.damaged:
@@ -115,28 +199,10 @@ class InplaceTree:
                 hint="keep RUN commands away from /pybuild (find / -xdev reaches it)",
             )
 
-    def _warn_of_hidden(self, in_the_way: Iterable[bytes]) -> None:
-        for mount in in_the_way:
-            if mount not in self._warned and foreign.hides(self.place, mount):
-                self._warned.add(mount)
-                self._warn(
-                    f"/{os.fsdecode(mount)} is a mount of this container: RUN sees it instead of"
-                    " what the image has there"
-                )
-
-    def _warn_of_writes(self, before: Mapping[bytes, int], now: Mapping[bytes, int]) -> None:
-        written = sorted({path for path, _ in before.items() ^ now.items()})
-        if written:
-            names = ", ".join(f"/{os.fsdecode(path)}" for path in written[:_MOST_NAMED])
-            self._warn(f"the command wrote to a mount of this container, not the image: {names}")
-
-    def _warn(self, text: str) -> None:
-        self._rootfs.emit(events.BuildWarning("ForeignMount", text))
-
     def _refuse(self, process: Process, host_directory: Path | None) -> None:
         layout = self._rootfs.layout
         prefix = os.fsdecode(layout.prefix)
-        if os.path.lexists(os.path.join(self.place, layout.prefix)):
+        if self.place and os.path.lexists(os.path.join(self.place, layout.prefix)):
             raise HostUnsupported(
                 f"the image has a /{prefix}, where this builder lies itself",
                 hint="run this build with CAP_SYS_ADMIN, so that overlay can be used",
@@ -156,16 +222,6 @@ class InplaceTree:
                 hint="choose another WORKDIR, or mount it elsewhere",
             )
 
-    def _keys_in_root(self, paths: Iterable[bytes]) -> dict[bytes, int]:
-        """Keys by path; 0 where there is nothing."""
-        keys = {}
-        for path in paths:
-            try:
-                keys[path] = snapshot.key_of(os.lstat(os.path.join(self._rootfs.layout.root, path)))
-            except FileNotFoundError:
-                keys[path] = 0
-        return keys
-
     def _look_for_changes(self, untouched: set[bytes], merged: list[bytes]) -> None:
         """Compare with the last look; a rename into the root and back moves a ctime too."""
         now = snapshot.take(self.place, known=self._seen)
@@ -174,13 +230,25 @@ class InplaceTree:
         self._seen = now
 
 
-def _spec(process: Process, cwd: str) -> RunSpec:
+def _keys(places: Mapping[bytes, bytes]) -> dict[bytes, int]:
+    """Keys by path of the tree; 0 where there is nothing."""
+    keys = {}
+    for path, place in places.items():
+        try:
+            keys[path] = snapshot.key_of(os.lstat(place))
+        except (FileNotFoundError, NotADirectoryError):
+            keys[path] = 0
+    return keys
+
+
+def _spec(process: Process, host_directory: Path | None) -> RunSpec:
     as_root = process.uid == _ROOT_UID
     return RunSpec(
         argv=list(process.argv),
         env=[[*pair] for pair in process.env],
-        cwd=cwd,
+        cwd=str(host_directory or process.cwd),
         ids=(process.uid, process.gid, list(process.groups)),
+        limits=tuple((it.name, it.soft, it.hard) for it in process.sandbox.limits),
         domain=as_root,
         no_new_privs=as_root,
     )

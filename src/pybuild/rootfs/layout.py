@@ -9,7 +9,7 @@ from dataclasses import dataclass
 # What a RUN needs and no image brings: kernel filesystems, and the builder's own prefix.
 _NEVER_MOVED = (b"proc", b"sys", b"dev")
 # Written while builds run; everything else below the prefix stays as the image has it.
-_WRITTEN = (b"stages", b"state", b"own", b"aside", b"tmp")
+_WRITTEN = (b"stages", b"state", b"own", b"aside", b"mounts", b"tmp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,11 @@ class Layout:
     def aside(self) -> bytes:
         """Where our own root lies while a tree is in its place."""
         return os.path.join(self.home, b"aside")
+
+    @property
+    def mounts(self) -> bytes:
+        """Where what RUNs have mounted lies before and after, on the trees' filesystem."""
+        return os.path.join(self.home, b"mounts")
 
     @property
     def temporary(self) -> bytes:

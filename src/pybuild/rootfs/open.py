@@ -53,7 +53,14 @@ def _open(found: Availability, state_dir: Path, emit: events.Emit) -> ports.Root
     if found.limit:
         emit(events.BuildWarning("SingleIdMap", found.limit))
     own_processes = found.fresh_proc or not confine.signals_stay_inside()
-    return OverlayRootfs(state_dir, emit, found.id_map, own_processes=own_processes)
+    return OverlayRootfs(
+        state_dir,
+        emit,
+        found.id_map,
+        own_processes=own_processes,
+        own_network=found.own_network,
+        own_hostname=found.own_hostname,
+    )
 
 
 def _refuse_threads() -> None:

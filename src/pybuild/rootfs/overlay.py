@@ -14,9 +14,9 @@ from typing import Self
 from pybuild import events
 from pybuild.errors import HostUnsupported
 from pybuild.imagepath import ImagePath
-from pybuild.ports import PLAIN_SANDBOX, Process
-from pybuild.rootfs import mountpoints, places, upper
-from pybuild.rootfs.mountpoints import Bind
+from pybuild.ports import FileMount, Process, SocketMount
+from pybuild.rootfs import limits, mountpoints, places, upper
+from pybuild.rootfs.overlay_mounts import OverlayMounts
 from pybuild.rootfs.run import syscalls, tryout, userns
 from pybuild.rootfs.run.protocol import RunSpec
 from pybuild.rootfs.run.syscalls import MS_PRIVATE, MS_REC
@@ -25,8 +25,8 @@ from pybuild.rootfs.stack import Stack
 from pybuild.rootfs.starter import Starter
 from pybuild.tree.entry import Candidate
 
-_KERNEL_FILESYSTEMS = ("proc", "sys", "dev")
-_RESOLVING = ("/etc/hosts", "/etc/resolv.conf")
+# BuildKit's name of the machine in every RUN (executor/oci/hosts.go).
+_HOSTNAME = "buildkitsandbox"
 # What Docker gives a container (moby, oci/caps/defaults.go): CHOWN DAC_OVERRIDE FOWNER FSETID KILL
 # SETGID SETUID SETPCAP NET_BIND_SERVICE NET_RAW SYS_CHROOT MKNOD AUDIT_WRITE SETFCAP.
 _DEFAULT_CAPABILITIES = 0xA80425FB
@@ -41,6 +41,8 @@ class OverlayRootfs:
         id_map: A user namespace to enter, with this whole process: files are unpacked and packed
             with the ids and the ``security.capability`` that a RUN sees.
         own_processes: A RUN gets a PID namespace.
+        own_network: A RUN can have a network namespace.
+        own_hostname: A RUN gets a name of its own for the machine.
     """
 
     name = "overlay"
@@ -53,9 +55,15 @@ class OverlayRootfs:
         id_map: IdMap | None = None,
         *,
         own_processes: bool = True,
+        own_network: bool = True,
+        own_hostname: bool = True,
     ) -> None:
         self.id_map = id_map
+        self.emit = emit
         self.own_processes = own_processes
+        self._own_network = own_network
+        self._own_hostname = own_hostname
+        self._may_raise_limits = limits.may_raise(in_user_namespace=id_map is not None)
         # Our mounts shall be seen by nobody else, and end with us, however we end.
         if id_map:
             userns.enter(id_map)
@@ -81,9 +89,17 @@ class OverlayRootfs:
 
     def refusal(self, process: Process) -> str:
         """What of a command's surroundings cannot be had here."""
-        if process.mounts or process.network == "none" or process.sandbox != PLAIN_SANDBOX:
-            return "mounts, networks and limits of a RUN are not supported yet"
-        return ""
+        if process.network == "none" and not self._own_network:
+            return "this place does not allow a network namespace, which network none needs"
+        if process.sandbox.hostname and not self._own_hostname:
+            return "this place does not allow a UTS namespace, which a hostname needs"
+        if self.id_map and (reason := _owners_missing(process, self.id_map)):
+            return reason
+        return limits.refusal(process.sandbox.limits, privileged=self._may_raise_limits)
+
+    def hostname(self, process: Process) -> str:
+        """What a RUN calls its machine; empty is the machine's own name."""
+        return process.sandbox.hostname or _HOSTNAME if self._own_hostname else ""
 
     def run_on_host(
         self,
@@ -126,6 +142,7 @@ class OverlayTree:
         self._mark = upper.USER_OPAQUE if rootfs.id_map else upper.TRUSTED_OPAQUE
         self._options = tryout.USERNS_OPTIONS if rootfs.id_map else tryout.OPTIONS
         self._stack = Stack(place / "stack", self._options)
+        self._mounts = OverlayMounts(place / "mounts", self._options, self._warn)
         self._ran: Path | None = None
 
     def directory(self) -> Path:
@@ -144,21 +161,29 @@ class OverlayTree:
     def run(self, process: Process, on_line: Callable[[str], None]) -> int:
         """Run a command with the tree as its root."""
         self._refuse(process)
-        host_directory = process.host_directory and process.host_directory.resolve()
-        binds = self._binds(host_directory)
-        with self._stack.writable() as merged, mountpoints.made(merged, binds) as pairs:
+        rootfs, host_directory = self._rootfs, process.host_directory
+        hostname = rootfs.hostname(process)
+        with self._stack.writable() as merged, self._mounts.ready(process, hostname) as mounts:
             spec = RunSpec(
                 argv=list(process.argv),
                 env=[[*pair] for pair in process.env],
-                cwd=str(host_directory) if host_directory else process.cwd,
+                cwd=str(host_directory.resolve()) if host_directory else process.cwd,
                 ids=(process.uid, process.gid, list(process.groups)),
+                limits=tuple((it.name, it.soft, it.hard) for it in process.sandbox.limits),
                 root=str(merged),
-                binds=pairs,
-                own_processes=self._rootfs.own_processes,
+                mounts=mounts,
+                scratch=str(self._mounts.scratch),
+                hostname=hostname,
+                own_network=process.network == "none",
+                own_processes=rootfs.own_processes,
                 domain=True,
                 capabilities=_DEFAULT_CAPABILITIES,
             )
-            status = self._rootfs.starter.run(spec, on_line)
+            made: list[str] = []
+            try:
+                status = rootfs.starter.run(spec, on_line, made)
+            finally:
+                mountpoints.remove(merged, made)
         self._ran = self._stack.top
         return status
 
@@ -181,35 +206,31 @@ class OverlayTree:
             shutil.rmtree(self._place)
             self._place = None
 
-    def _binds(self, host_directory: Path | None) -> list[Bind]:
-        """What a RUN sees of the machine; name resolution by copies, which it may write to."""
-        binds = [Bind(name, f"/{name}") for name in _KERNEL_FILESYSTEMS]
-        for path in _RESOLVING:
-            copy = self._own_copy(Path(path))
-            binds.append(Bind(str(copy), path, is_directory=False))
-        if host_directory:
-            binds.append(Bind(str(host_directory), str(host_directory)))
-        return binds
-
     def _refuse(self, process: Process) -> None:
         id_map = self._rootfs.id_map
         if id_map and not id_map.has(process.uid, process.gid):
             raise HostUnsupported(
-                f"user {process.uid}:{process.gid} cannot be had here: this user namespace has"
-                f" {_shown(id_map)}",
+                f"user {process.uid}:{process.gid} cannot be had here: {_ids(id_map)}",
                 hint="give this user ranges in /etc/subuid and /etc/subgid and install newuidmap"
                 " (package uidmap), or use the pybuild-action image as root",
             )
 
-    def _own_copy(self, file: Path) -> Path:
-        place = self._place or Path()
-        copy = place / file.name
-        copy.write_bytes(file.read_bytes() if file.is_file() else b"")
-        copy.chmod(0o644)
-        return copy
+    def _warn(self, text: str) -> None:
+        self._rootfs.emit(events.BuildWarning("MountDropped", text))
 
 
-def _shown(id_map: IdMap) -> str:
+def _owners_missing(process: Process, id_map: IdMap) -> str:
+    for mount in process.mounts:
+        match mount:
+            case FileMount() | SocketMount() if not id_map.has(mount.uid, mount.gid):
+                owner = f"the owner {mount.uid}:{mount.gid} of the mount {mount.target}"
+                return f"{owner} cannot be had: {_ids(id_map)}"
+            case _:
+                pass
+    return ""
+
+
+def _ids(id_map: IdMap) -> str:
     if id_map.single:
-        return "one id only"
-    return f"ids up to {id_map.uids[-1][0] + id_map.uids[-1][2] - 1}"
+        return "this user namespace has one id only"
+    return f"this user namespace has ids up to {id_map.uids[-1][0] + id_map.uids[-1][2] - 1}"

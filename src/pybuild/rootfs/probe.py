@@ -42,6 +42,8 @@ class Availability:
         limit: What does not work although the backend does, or empty.
         id_map: For ``overlay``: the user namespace to enter; None where none is needed.
         fresh_proc: For ``overlay``: a RUN can have a ``/proc`` of its own.
+        own_network: For ``overlay``: it can have a network namespace.
+        own_hostname: For ``overlay``: it can have a name of its own for the machine.
     """
 
     name: str
@@ -51,6 +53,8 @@ class Availability:
     limit: str = ""
     id_map: IdMap | None = None
     fresh_proc: bool = True
+    own_network: bool = True
+    own_hostname: bool = True
 
     @property
     def available(self) -> bool:
@@ -125,7 +129,7 @@ def _try_overlay(state_dir: Path, id_map: IdMap | None) -> Availability:
         note=_note(id_map),
         limit=_ONE_ID if id_map and id_map.single else "",
         id_map=id_map,
-        fresh_proc=json.loads(done.stdout)["fresh_proc"],
+        **json.loads(done.stdout),
     )
 
 

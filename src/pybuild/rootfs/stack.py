@@ -70,7 +70,7 @@ class Stack:
         self._drop_view()
         upper = self._place / str(self._count)
         upper.mkdir()
-        _copy_root(self.top, upper)
+        copy_root(self.top, upper)
         self._mount(self._count, writable=True)
         try:
             yield self._place / "merged"
@@ -117,12 +117,12 @@ class Stack:
             )
         target = str(self._place / at)
         if writable:
-            _mount_volatile(target, options)
+            mount_volatile(target, options)
         else:
             syscalls.mount("overlay", target, "overlay", syscalls.MS_RDONLY, options)
 
 
-def _mount_volatile(target: str, options: str) -> None:
+def mount_volatile(target: str, options: str) -> None:
     """Mount without what a crash of the machine would need.
 
     Else every unmount writes all that is dirty in the file system to the disk, and every fsync of
@@ -136,7 +136,7 @@ def _mount_volatile(target: str, options: str) -> None:
         syscalls.mount("overlay", target, "overlay", 0, options)
 
 
-def _copy_root(source: Path, target: Path) -> None:
+def copy_root(source: Path, target: Path) -> None:
     """A mount's root shows the upper directory's own mode, owner, times and attributes."""
     status = source.lstat()
     os.chown(target, status.st_uid, status.st_gid)

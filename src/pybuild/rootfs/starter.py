@@ -70,8 +70,19 @@ class Starter:
                     raise HostUnsupported("the starter of RUN commands did not start")
                 self._ready = True
 
-    def run(self, spec: protocol.RunSpec, on_line: Callable[[str], None]) -> int:
+    def run(
+        self,
+        spec: protocol.RunSpec,
+        on_line: Callable[[str], None],
+        made: list[str] | None = None,
+    ) -> int:
         """Run a command; when this returns or raises, nothing of it is left.
+
+        Args:
+            spec: What to run.
+            on_line: Gets the lines of its output.
+            made: Gets the paths that were made in its tree to mount something there, whatever
+                this raises but StepFailed.
 
         Raises:
             StepFailed: Starter or keeper was killed.
@@ -83,11 +94,15 @@ class Starter:
         with contextlib.ExitStack() as stack:
             channel, output = self._send(spec, stack)
             lines = LineSplitter(on_line)
+            reply = None
             try:
                 reply = _follow(channel, output, lines)
             except BaseException:
-                _kill(channel)
+                reply = _kill(channel)
                 raise
+            finally:
+                if reply and made is not None:
+                    made += reply.made
             _drain(output, lines)
         return self._judge(spec, reply)
 
@@ -166,13 +181,15 @@ def _drain(output: int, lines: LineSplitter) -> None:
     lines.end()
 
 
-def _kill(channel: socket.socket) -> None:
+def _kill(channel: socket.socket) -> protocol.Reply | None:
     """Let the keeper end the RUN, and wait for that."""
     with contextlib.suppress(OSError):
         channel.shutdown(socket.SHUT_WR)
         poll = select.poll()
         poll.register(channel, select.POLLIN)
-        poll.poll(_KILL_PATIENCE_MS)
+        if poll.poll(_KILL_PATIENCE_MS):
+            return _receive_reply(channel)
+    return None
 
 
 def _starter_died(spec: protocol.RunSpec) -> StepFailed:

@@ -35,7 +35,7 @@ def candidates(
         directory = waiting.pop()
         if _is_opaque(os.path.join(top, directory), opaque_mark):
             opaque.append(directory)
-        for name in os.listdir(os.path.join(top, directory)):
+        for name in sorted(os.listdir(os.path.join(top, directory))):
             path = os.path.join(directory, name)
             found = _candidate(top, path)
             yield found

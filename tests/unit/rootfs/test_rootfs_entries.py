@@ -73,3 +73,10 @@ def test_an_upper_directory_gives_every_name_in_it_with_the_root(root):
         it.path for it in upper.candidates(root, lambda: nullcontext(root), upper.TRUSTED_OPAQUE)
     }
     assert names == {b"", b"directory", b"directory/second", b"file", b"link", b"fifo"}
+
+
+def test_every_name_is_found_once_and_links_are_not_entered(root):
+    (root / "link").unlink()
+    (root / "link").symlink_to("directory")
+    paths = [it.path for it in entries.candidates(os.fsencode(root))]
+    assert sorted(paths) == [b"directory", b"directory/second", b"fifo", b"file", b"link"]

@@ -53,6 +53,28 @@ def test_a_directory_that_is_not_there_is_named(starter):
         run(starter, "true", cwd="/no/where")
 
 
+def test_a_command_has_the_limits_that_were_asked_for(starter):
+    lines = []
+    limits = (("nofile", 100, 200), ("core", 0, 0), ("fsize", -1, -1))
+    script = "ulimit -n; ulimit -H -n; ulimit -c; ulimit -f"
+    spec = RunSpec(["sh", "-c", script], ENV, "/", limits=limits)
+    assert starter.run(spec, lines.append) == 0
+    assert lines == ["100", "200", "0", "unlimited"]
+
+
+@pytest.mark.parametrize(
+    ("limit", "why"),
+    [
+        (("nofile", 2, 1), "limit nofile=2:1: current limit exceeds maximum limit"),
+        (("nofile", 1, 1 << 50), "limit nofile=1:1125899906842624: "),
+        (("files", 1, 1), "limit files=1:1: there is no such limit"),
+    ],
+)
+def test_a_limit_that_cannot_be_had_is_named(starter, limit, why):
+    with pytest.raises(HostUnsupported, match=why):
+        starter.run(RunSpec(["true"], ENV, "/", limits=(limit,)), print)
+
+
 def test_bytes_that_are_not_text_arrive_as_they_are(starter, tmp_path):
     name = b"caf\xe9"
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).touch()

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+from typing import Any
 
 from pybuild.rootfs.run import processes, protocol, syscalls
 from pybuild.rootfs.run.keeper import keep
@@ -48,14 +49,13 @@ def _serve(control: socket.socket, wakeup: Wakeup) -> None:
             keepers.add(_fork_keeper(control, *request))
 
 
-def _fork_keeper(control: socket.socket, message: dict[str, object], descriptors: list[int]) -> int:
+def _fork_keeper(control: socket.socket, message: dict[str, Any], descriptors: list[int]) -> int:
     channel, output = descriptors
     pid = os.fork()
     if not pid:
         try:
             control.close()
-            spec = protocol.RunSpec(**message)  # type: ignore[arg-type]  # the builder's own words
-            keep(spec, socket.socket(fileno=channel), output)
+            keep(protocol.RunSpec.parse(message), socket.socket(fileno=channel), output)
         except BrokenPipeError:
             pass  # the builder is gone; so is everything of the RUN
         except BaseException:  # noqa: BLE001 - must not return into the starter's loop

@@ -20,9 +20,14 @@ _LINKS = (
 )
 
 
-def mount(target: str) -> None:
-    """Mount it; every write to it ends with the RUN."""
-    syscalls.mount("tmpfs", target, "tmpfs", MS_NOSUID, "mode=755,size=64k")
+def mount(target: str, shm_bytes: int = 0) -> None:
+    """Mount it; every write to it ends with the RUN.
+
+    Args:
+        target: An empty directory.
+        shm_bytes: The size of ``shm``; 0 leaves the kernel's limit, half of the memory.
+    """
+    syscalls.mount("tmpfs", target, "tmpfs", MS_NOSUID, "mode=755,size=65536k")
     for name in _DEVICES:
         source, place = f"/dev/{name}", f"{target}/{name}"
         os.close(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC))
@@ -41,4 +46,5 @@ def mount(target: str) -> None:
         "newinstance,ptmxmode=0666,mode=0620",
     )
     flags = MS_NOSUID | MS_NODEV | MS_NOEXEC
-    syscalls.mount("shm", f"{target}/shm", "tmpfs", flags, "mode=1777")
+    size = f",size={shm_bytes}" if shm_bytes else ""
+    syscalls.mount("shm", f"{target}/shm", "tmpfs", flags, f"mode=1777{size}")

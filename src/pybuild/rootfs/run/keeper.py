@@ -43,14 +43,14 @@ def keep(spec: protocol.RunSpec, channel: socket.socket, output: int) -> None:
 
 def _keep(spec: protocol.RunSpec, channel: socket.socket, output: int) -> None:
     wakeup = Wakeup(channel)
-    command, failure, notes = launch(spec, output)
+    command, failure, notes, made = launch(spec, output)
     os.close(output)
 
     status = _wait(command, wakeup)
     stuck = processes.kill_namespace() if spec.own_processes else processes.kill_descendants()
     if stuck:
         failure = failure or f"processes {stuck} cannot be ended"
-    protocol.send(channel, protocol.Reply(status, failure, notes)._asdict())
+    protocol.send(channel, protocol.Reply(status, failure, notes, made)._asdict())
 
 
 def _wait(command: int, wakeup: Wakeup) -> int:

@@ -8,9 +8,9 @@ import errno
 import json
 import os
 import signal
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
-from pybuild.rootfs.run import confine, root, syscalls
+from pybuild.rootfs.run import confine, limits, root, syscalls
 from pybuild.rootfs.run.protocol import RunSpec
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126  # POSIX shell command language, 2.8.2
@@ -19,12 +19,24 @@ _UMASK = 0o022
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def launch(spec: RunSpec, output: int) -> tuple[int, str, list[str]]:
-    """Fork and exec.
+class Launched(NamedTuple):
+    """A command that was started, or not.
 
-    Returns:
-        The process id, why the command could not be started (or empty), and notes.
+    Attributes:
+        pid: Of the process that became the command, or has ended.
+        failure: Why it did not; empty where it did.
+        notes: What is not as it could be.
+        made: Paths in the tree that were made to mount something there.
     """
+
+    pid: int
+    failure: str
+    notes: list[str]
+    made: list[str]
+
+
+def launch(spec: RunSpec, output: int) -> Launched:
+    """Fork and exec."""
     reader, writer = os.pipe()
     pid = os.fork()
     if not pid:
@@ -32,10 +44,12 @@ def launch(spec: RunSpec, output: int) -> tuple[int, str, list[str]]:
         _become(spec, output, writer)
 
     os.close(writer)
-    with os.fdopen(reader, "rb") as file:
-        said = [json.loads(line) for line in file]  # ends when exec closes the other side
-    failure = "; ".join(text for kind, text in said if kind == "failure")
-    return pid, failure, [text for kind, text in said if kind == "note"]
+    said: dict[str, list[str]] = {"failure": [], "note": [], "made": []}
+    with os.fdopen(reader, "rb") as file:  # ends when exec closes the other side
+        for line in file:
+            kind, text = json.loads(line)
+            said[kind].append(text)
+    return Launched(pid, "; ".join(said["failure"]), said["note"], said["made"])
 
 
 def _become(spec: RunSpec, output: int, report: int) -> NoReturn:
@@ -61,7 +75,7 @@ def _arrange(spec: RunSpec, output: int, report: int) -> None:
     os.dup2(output, 2)
 
     if spec.root:
-        root.enter(spec.root, spec.binds, fresh_proc=spec.own_processes)
+        root.enter(spec, lambda path: _say(report, "made", path))
     if spec.no_new_privs:
         syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
     if spec.domain and (note := confine.enter_domain()):
@@ -72,6 +86,8 @@ def _arrange(spec: RunSpec, output: int, report: int) -> None:
         os.chdir(spec.cwd)
     except OSError as error:
         raise OSError(error.errno, error.strerror, f"working directory {spec.cwd}") from None
+    for limit in spec.limits:
+        limits.apply(*limit)
     if spec.ids is not None:
         user, group, groups = spec.ids
         confine.limit_capabilities(spec.capabilities)

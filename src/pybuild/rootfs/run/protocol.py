@@ -23,15 +23,45 @@ _LENGTH = struct.Struct("!I")
 _MAX_FDS = 2
 
 
+class Mount(NamedTuple):
+    """Something that appears in a tree; ``mounts`` makes it.
+
+    Attributes:
+        kind: ``proc``, ``sys`` or ``dev`` of the kernel; ``bind`` of this machine; ``tmpfs``;
+            ``file`` of bytes that are on no disk.
+        target: Absolute in the tree; its links are followed inside the tree, and what is missing
+            is made.
+        source: Of a bind: an absolute path of this machine, without links.
+        read_only: Of a bind: nothing is written through it.
+        size_bytes: Of ``tmpfs``, and of ``/dev/shm`` in ``dev``; 0 is no limit of ours.
+        data: Of a file, in base64.
+        mode: Of a file, like owner.
+        owner: User and group.
+    """
+
+    kind: str
+    target: str
+    source: str = ""
+    read_only: bool = False
+    size_bytes: int = 0
+    data: str = ""
+    mode: int = 0
+    owner: tuple[int, int] = (0, 0)
+
+
 class RunSpec(NamedTuple):
     """A command and what is around it.
 
     Attributes:
         ids: User, group and supplementary groups; None keeps the starter's own.
+        limits: Resource limits by docker's names, each with its soft and its hard value; -1 is
+            without limit.
         root: A mount that becomes the root; empty is the root as it is.
-        binds: Pairs of a source and a target below ``root``: the target is absolute, there already
-            and without a symbolic link in it; the source is an absolute path of this machine, or
-            ``proc``, ``sys`` or ``dev``.
+        mounts: With a root: what appears in it, in the order of mounting.
+        scratch: With a root: an empty directory of this machine, under which files of ``mounts``
+            are hidden in memory.
+        hostname: With a root: its own name for the machine; empty is the machine's.
+        own_network: With a root: a loopback device alone.
         own_processes: With a root: see and signal nobody but itself (a PID namespace).
         domain: Enter a Landlock domain where the kernel has them.
         no_new_privs: Programs with set-id bits or file capabilities give nothing.
@@ -42,12 +72,22 @@ class RunSpec(NamedTuple):
     env: list[list[str]]
     cwd: str
     ids: tuple[int, int, list[int]] | None = None
+    limits: tuple[tuple[str, int, int], ...] = ()
     root: str = ""
-    binds: list[list[str]] = []  # noqa: RUF012 - a NamedTuple's default, never changed
+    mounts: tuple[Mount, ...] = ()
+    scratch: str = ""
+    hostname: str = ""
+    own_network: bool = False
     own_processes: bool = False
     domain: bool = False
     no_new_privs: bool = False
     capabilities: int | None = None
+
+    @classmethod
+    def parse(cls, message: dict[str, Any]) -> RunSpec:
+        """Read what ``_asdict`` became on its way through JSON."""
+        mounts = tuple(Mount(*mount) for mount in message["mounts"])
+        return cls(**{**message, "mounts": mounts})
 
 
 class Reply(NamedTuple):
@@ -57,11 +97,13 @@ class Reply(NamedTuple):
         status: 128 + n where signal n ended it.
         failure: Why the command could not be started; empty where it was.
         notes: What is not as it could be, for those who debug.
+        made: Paths in the tree that were made to mount something there, in this order.
     """
 
     status: int
     failure: str = ""
     notes: list[str] = []  # noqa: RUF012 - a NamedTuple's default, never changed
+    made: list[str] = []  # noqa: RUF012 - as above
 
 
 def send(channel: socket.socket, message: object, descriptors: tuple[int, ...] = ()) -> None:

@@ -2,65 +2,43 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
+import socket
+from collections.abc import Callable
 
-from pybuild.rootfs.run import devices, syscalls
-from pybuild.rootfs.run.syscalls import (
-    MS_BIND,
-    MS_NODEV,
-    MS_NOEXEC,
-    MS_NOSUID,
-    MS_PRIVATE,
-    MS_REC,
-)
-
-# OCI runtimes' ``readonlyPaths`` (moby, oci/defaults.go): a RUN has DAC_OVERRIDE, and what is
-# written there is the machine's.
-_READ_ONLY = ("bus", "fs", "irq", "sys", "sysrq-trigger")
+from pybuild.rootfs.run import loopback, syscalls
+from pybuild.rootfs.run.mounts import Mounter
+from pybuild.rootfs.run.protocol import RunSpec
+from pybuild.rootfs.run.syscalls import MS_PRIVATE, MS_REC
 
 
-def enter(root: str, binds: list[list[str]], *, fresh_proc: bool) -> None:
-    """Mount what a RUN needs below root, and go there.
+def enter(spec: RunSpec, on_made: Callable[[str], None]) -> None:
+    """Mount what a RUN needs below its root, and go there.
 
     Args:
-        root: A mount.
-        binds: Pairs of source and target. Sources ``proc``, ``sys`` and ``dev`` are the kernel's
-            filesystems, others paths of this machine.
-        fresh_proc: This process is in a PID namespace of its own.
+        spec: With a root; this process is in the PID namespace that it asks for.
+        on_made: Told of each path that had to be made in the tree.
     """
-    syscalls.unshare(syscalls.CLONE_NEWNS | syscalls.CLONE_NEWIPC)
+    own = syscalls.CLONE_NEWNS | syscalls.CLONE_NEWIPC
+    own |= syscalls.CLONE_NEWUTS if spec.hostname else 0
+    own |= syscalls.CLONE_NEWNET if spec.own_network else 0
+    syscalls.unshare(own)
+    if spec.hostname:
+        socket.sethostname(spec.hostname)
+    if spec.own_network:
+        loopback.bring_up()
+
     syscalls.mount("", "/", flags=MS_REC | MS_PRIVATE)
-    for source, target in binds:
-        if source == "proc":
-            mount_proc(target, fresh=fresh_proc)
-        elif source == "sys":
-            _bind("/sys", target)
-            _protect(target)
-        elif source == "dev":
-            devices.mount(target)
-        else:
-            _bind(source, target)
-    change_root(root)
-
-
-def mount_proc(target: str, *, fresh: bool) -> None:
-    """A ``/proc`` that shows this PID namespace; where it is refused, the machine's."""
-    flags = MS_NOSUID | MS_NODEV | MS_NOEXEC
-    try:
-        if fresh:
-            syscalls.mount("proc", target, "proc", flags)
-    except PermissionError:
-        # A container runtime has covered parts of the machine's: the kernel gives a user
-        # namespace none that would show them (mount_namespaces(7), "mount points become locked").
-        fresh = False
-    if not fresh:
-        _bind("/proc", target)
-    for name in _READ_ONLY:
-        path = f"{target}/{name}"
-        with contextlib.suppress(FileNotFoundError):
-            _bind(path, path)
-            _protect(path)
+    mounter = Mounter(
+        spec.root,
+        spec.scratch,
+        on_made,
+        fresh_proc=spec.own_processes,
+        fresh_sys=spec.own_network,
+    )
+    for mount in spec.mounts:
+        mounter.mount(mount)
+    change_root(spec.root)
 
 
 def change_root(root: str) -> None:
@@ -75,13 +53,3 @@ def change_root(root: str) -> None:
         syscalls.mount(".", "/", flags=syscalls.MS_MOVE)
         os.chroot(".")
     os.chdir("/")
-
-
-def _bind(source: str, target: str) -> None:
-    syscalls.mount(source, target, flags=MS_BIND | MS_REC)
-    syscalls.mount("", target, flags=MS_REC | MS_PRIVATE)
-
-
-def _protect(target: str) -> None:
-    with contextlib.suppress(OSError):  # ENOSYS before Linux 5.12, EPERM by a filter
-        syscalls.make_read_only(target)

@@ -11,8 +11,16 @@ import json
 import os
 import sys
 
-from pybuild.rootfs.run import root, syscalls
-from pybuild.rootfs.run.syscalls import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_PRIVATE, MS_REC
+from pybuild.rootfs.run import loopback, root, syscalls
+from pybuild.rootfs.run.syscalls import (
+    CLONE_NEWNET,
+    CLONE_NEWUTS,
+    MS_NODEV,
+    MS_NOEXEC,
+    MS_NOSUID,
+    MS_PRIVATE,
+    MS_REC,
+)
 from pybuild.rootfs.run.userns import IdMap, enter
 
 # Every option that would let an upper directory mean something only with its lowers is off.
@@ -34,10 +42,12 @@ def main(arguments: list[str]) -> None:
         os.chdir(directory)
         fresh_proc = _try_proc()
         _try_overlay(USERNS_OPTIONS if more else OPTIONS)
+        own_hostname, own_network = _try_unshare(CLONE_NEWUTS), _try_network()
     except OSError as error:
         sys.stdout.write(f"{error.filename}: {error.strerror}")
         sys.exit(1)
-    sys.stdout.write(json.dumps({"fresh_proc": fresh_proc}))
+    found = {"fresh_proc": fresh_proc, "own_hostname": own_hostname, "own_network": own_network}
+    sys.stdout.write(json.dumps(found))
 
 
 def _try_overlay(options: str) -> None:
@@ -68,3 +78,22 @@ def _try_proc() -> bool:
         finally:
             os._exit(status)
     return not os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def _try_network() -> bool:
+    if not _try_unshare(CLONE_NEWNET):
+        return False
+    try:
+        loopback.bring_up()
+    except OSError:
+        return False
+    return True
+
+
+def _try_unshare(flag: int) -> bool:
+    """Whether a namespace is allowed; a machine may limit how many there are of each kind."""
+    try:
+        syscalls.unshare(flag)
+    except OSError:
+        return False
+    return True
