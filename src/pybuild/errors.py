@@ -63,6 +63,10 @@ class IntegrityError(PybuildError):
     exit_code = 6
 
 
+class TreeChanged(IntegrityError):  # noqa: N818 - names what happened, like StepFailed
+    """A RUN of another stage changed files that a step reads: it can be done once more."""
+
+
 class HostUnsupported(PybuildError):  # noqa: N818 - the design's and the documentation's name
     """This place cannot run the step: names what is missing and how to grant it."""
 

@@ -134,6 +134,10 @@ class Process:
     sandbox: Sandbox = PLAIN_SANDBOX
 
 
+Prove = Callable[[Iterator[Candidate]], bool]
+"""Whether a tree that has these names, and no others, is as it must be."""
+
+
 class StageTree(Protocol):
     """The tree of one stage; starts empty; used by one thread at a time."""
 
@@ -151,8 +155,23 @@ class StageTree(Protocol):
     def directory(self) -> Path:
         """Where the tree can be read now; holds until the next ``layer`` or ``run``."""
 
-    def layer(self) -> AbstractContextManager[Path]:
-        """A directory that holds the tree; what is written in the block belongs to the tree."""
+    def layer(self, prove: Prove | None = None) -> AbstractContextManager[Path]:
+        """A directory that holds the tree; what is written in the block belongs to the tree.
+
+        Args:
+            prove: Given it, RUNs of other trees may go on meanwhile. Where they could reach the
+                tree, prove is asked at the end, with every name that is there, whether it is as
+                it must be; if not, or if the block fails with an OSError or a PybuildError, the
+                tree is damaged.
+        """
+
+    def reading(self) -> AbstractContextManager[Path]:
+        """A directory that holds the tree, to be read in the block.
+
+        Raises:
+            TreeChanged: At the end of the block: another tree's RUN changed the tree, and what
+                was read is worth nothing.
+        """
 
     def run(self, process: Process, on_line: Callable[[str], None]) -> int:
         """Run a command with the tree as its root and end what it leaves behind.

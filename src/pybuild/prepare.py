@@ -79,6 +79,7 @@ def _tools(
         open_layout=lambda directory: cleanup.enter_context(LayoutStore(directory)),
         emit=emit,
     )
+    cleanup.callback(cache.carry_over)
     # No credential program is run later: then a RUN's tree may be where its files are.
     registry.prepare_logins(_repositories(request))
     scratch = _scratch(request.state_dir / "contexts", cleanup)

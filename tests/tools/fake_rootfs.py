@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pybuild.errors import StepFailed
+from pybuild.errors import StepFailed, TreeChanged
 from pybuild.ports import Process
 from pybuild.rootfs.entries import candidate
 from pybuild.tree.entry import Candidate
@@ -25,6 +25,7 @@ class FakeRootfs:
     Attributes:
         commands: By the text of a RUN's shell form; a status of None is 0.
         ran: Texts in the order in which they began.
+        spoilt: How many times what is read of a tree after a RUN turns out to have been changed.
         stopped: Set by ``stop``; commands that wait for each other look at it.
     """
 
@@ -34,6 +35,7 @@ class FakeRootfs:
     name: str = "fake"
     overlaps: bool = True
     ran: list[str] = field(default_factory=list)
+    spoilt: int = 0
     stopped: threading.Event = field(default_factory=threading.Event)
 
     def stage(self, name: str) -> FakeTree:
@@ -85,8 +87,16 @@ class FakeTree:
         return self.place
 
     @contextmanager
-    def layer(self) -> Iterator[Path]:
+    def layer(self, prove: object = None) -> Iterator[Path]:  # noqa: ARG002 - nobody reaches it
         yield self.place
+
+    @contextmanager
+    def reading(self) -> Iterator[Path]:
+        yield self.place
+        if self.rootfs.spoilt:
+            self.rootfs.spoilt -= 1
+            self.damaged = True
+            raise TreeChanged("another stage's command changed it")
 
     def run(self, process: Process, on_line: Callable[[str], None]) -> int:
         text = process.argv[-1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
@@ -24,14 +24,22 @@ class SourceFiles:
 
     tree: TreeIndex
     directory: Path
+    _prefix: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._prefix = os.path.join(os.fsencode(self.directory), b"")  # noqa: PTH118 - bytes
+
+    def place(self, relative: bytes) -> bytes:
+        """Where an entry's bytes are; an entry's path never leaves the directory."""
+        return self._prefix + relative
 
     def path(self, relative: bytes) -> Path:
-        """Where an entry's bytes are."""
+        """The same as a Path."""
         return self.directory / os.fsdecode(relative)
 
     def digest(self, relative: bytes) -> bytes:
         """The raw sha256 of a file as it is now, opened without following a link."""
-        return hash_file(self.path(relative))
+        return hash_file(self.place(relative))
 
     def digest_of(self, roots: tuple[tuple[bytes, bytes], ...]) -> bytes:
         """A digest of everything at and below roots, each a name and a path; see ``facts``."""
@@ -53,7 +61,7 @@ class SourceFiles:
         content = entry.digest
         if entry.kind is Kind.FILE and not content:
             content = self.digest(entry.path)
-            self.tree.put(replace(entry, digest=content))
+            self.tree.put(entry.hashed(entry.path, content))
         return entry.path, entry.kind.value, entry.mode, entry.link, content
 
 
@@ -72,16 +80,22 @@ class Listing:
         return from_raw(self._digest.digest()).encode()
 
 
-def hash_file(path: Path) -> bytes:
+def hash_file(path: bytes) -> bytes:
     """The raw sha256 of a regular file's bytes; links are not followed."""
+    digest = hashlib.sha256()
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
-        raise ContextError(f"cannot read {path}: {error.strerror}") from None
-    with os.fdopen(fd, "rb", buffering=0) as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise ContextError(f"cannot read {path}: it is not a regular file any more")
-        digest = hashlib.sha256()
-        while piece := file.read(_PIECE):
+        raise ContextError(f"cannot read {os.fsdecode(path)}: {error.strerror}") from None
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            shown = os.fsdecode(path)
+            raise ContextError(f"cannot read {shown}: it is not a regular file any more")
+        while piece := os.read(fd, min(status.st_size + 1, _PIECE)):
             digest.update(piece)
+    except OSError as error:
+        raise ContextError(f"cannot read {os.fsdecode(path)}: {error.strerror}") from error
+    finally:
+        os.close(fd)
     return digest.digest()

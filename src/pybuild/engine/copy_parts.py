@@ -92,7 +92,7 @@ def gather(
                 files = files_of(part.source)
                 unpack = action.add if action.unpack is None else action.unpack
                 for found in tree_parts(action, part, files):
-                    yield from _files(found, files.path, new_directory, unpack=unpack)
+                    yield from _files(found, files.directory, new_directory, unpack=unpack)
             case Inline():
                 yield _inline(part, now_ns)
             case RemoteSource():
@@ -102,12 +102,16 @@ def gather(
 
 
 def _files(
-    part: TreePart, place: Callable[[bytes], Path], new_directory: NewDirectory, *, unpack: bool
+    part: TreePart, directory: Path, new_directory: NewDirectory, *, unpack: bool
 ) -> Iterator[Gathered]:
     """A part, cut where an archive has to be unpacked in between."""
+    prefix = os.path.join(os.fsencode(directory), b"")  # noqa: PTH118 - bytes
 
     def content(source: bytes) -> Content:
-        return FileContent(place(source))
+        return FileContent(prefix + source)
+
+    def place(source: bytes) -> Path:
+        return directory / os.fsdecode(source)
 
     copied: list[Selected] = []
     for selected in part.selected:
@@ -148,19 +152,15 @@ def _remote(
     if tools.remotes is None:
         raise AssertionError("a build with remote sources can fetch them")
     fetched = tools.remotes.fetch(remote)
-
-    def place(source: bytes) -> Path:
-        return fetched.directory / os.fsdecode(source)
-
     if not fetched.name:
         tree = DirectoryTree(fetched.directory)
         part = TreePart(tree, select(("/",), tree), whole=True)
-        yield Gathered(part, lambda source: FileContent(place(source)))
+        yield from _files(part, fetched.directory, new_directory, unpack=False)
         return
     name = os.fsencode(fetched.name)
-    status = place(name).stat()
+    status = (fetched.directory / fetched.name).stat()
     entry = Entry(name, Kind.FILE, _FETCHED_MODE, 0, 0, status.st_mtime_ns, status.st_size)
-    yield from _files(_one_file(entry), place, new_directory, unpack=unpack)
+    yield from _files(_one_file(entry), fetched.directory, new_directory, unpack=unpack)
 
 
 def _one_file(entry: Entry) -> TreePart:

@@ -6,17 +6,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
 
+from pybuild.engine.context import SourceFiles
 from pybuild.engine.tools import Tools
 from pybuild.errors import Terminated
 from pybuild.layers.apply import applying, unpack_layer
 from pybuild.layers.pack import PackedLayer
 from pybuild.oci.manifest import Descriptor
-from pybuild.ports import ChainLayer, StageTree
-from pybuild.tree.entry import Item
+from pybuild.ports import ChainLayer, Prove, StageTree
+from pybuild.tree.change import changes
+from pybuild.tree.entry import Candidate, Entry, Item, Kind
 from pybuild.tree.index import TreeIndex
 
 _PIECE = 1 << 20
+_BATCH = 500  # names compared at once: few are held, and few have to be sorted
+_DEVICES = {Kind.CHARACTER_DEVICE, Kind.BLOCK_DEVICE}
 _FETCHES = 3  # layers on their way at once, while earlier ones unpack
 
 
@@ -62,22 +68,40 @@ class LiveStage:
 def restore(stage: LiveStage, tools: Tools) -> None:
     """Unpack the tree again where another tree's RUN has changed it."""
     if stage.tree.damaged:
-        tools.progress.warn(
-            "TreeRestored", "a RUN changed files of another stage; they are unpacked again"
-        )
-        stage.tree.start_over()
-        stage.index = TreeIndex()
-        stage.unset_xattrs.clear()
-        materialize(stage, tools)
+        start_over(stage, tools)
 
 
-def materialize(stage: LiveStage, tools: Tools) -> None:
-    """Fetch the chain's layers, several at once, and unpack them in order."""
+def start_over(stage: LiveStage, tools: Tools) -> None:
+    """Unpack the tree again, while no RUN is on."""
+    tools.progress.warn(
+        "TreeRestored", "a RUN changed files of another stage; they are unpacked again"
+    )
+    stage.tree.start_over()
+    stage.index = TreeIndex()
+    stage.unset_xattrs.clear()
+    materialize(stage, tools)
+
+
+def materialize(stage: LiveStage, tools: Tools, *, beside: bool = False) -> None:
+    """Fetch the chain's layers, several at once, and unpack them in order.
+
+    Args:
+        stage: Its tree is empty.
+        tools: The store and the registry.
+        beside: Whether RUNs of other stages go on meanwhile; one that changes the tree makes it
+            damaged.
+    """
     with ThreadPoolExecutor(_FETCHES, thread_name_prefix="fetch") as pool:
         fetched = [pool.submit(fetch, layer, tools) for layer in stage.chain]
         try:
-            for layer, future in zip(stage.chain, fetched, strict=True):
-                _unpack(stage, layer, future, tools)
+            if beside:
+                with stage.tree.layer(proof(stage)) as directory:
+                    _unpack_all(stage, fetched, directory, tools)
+            else:
+                for future in fetched:
+                    future.result()  # a RUN waits only while files are written
+                with stage.tree.layer() as directory:
+                    _unpack_all(stage, fetched, directory, tools)
         finally:
             for future in fetched:
                 future.cancel()
@@ -108,9 +132,33 @@ def give_up_if_stopping(tools: Tools) -> None:
         raise Terminated("the build has ended")
 
 
-def _unpack(stage: LiveStage, layer: ChainLayer, future: Future[Descriptor], tools: Tools) -> None:
-    descriptor = future.result()
-    with stage.tree.layer() as directory:
+def proof(stage: LiveStage) -> Prove:
+    """Whether a tree is what was unpacked into it, name by name and byte by byte."""
+
+    def is_sound(names: Iterator[Candidate]) -> bool:
+        digest = SourceFiles(stage.index, stage.tree.directory()).digest
+        found = 0
+        while batch := list(islice(names, _BATCH)):
+            if any(one.entry is None for one in batch):
+                return False
+            if any(changes(stage.index, batch, digest, unset_xattrs=stage.unset_xattrs)):
+                return False
+            found += sum(one.entry is not None and not _may_miss(one.entry) for one in batch)
+        return found == sum(not _may_miss(entry) for entry in stage.index.walk())
+
+    return is_sound
+
+
+def _may_miss(entry: Entry) -> bool:
+    """Devices that the place cannot create stand in the index alone."""
+    return entry.kind in _DEVICES
+
+
+def _unpack_all(
+    stage: LiveStage, fetched: Sequence[Future[Descriptor]], directory: Path, tools: Tools
+) -> None:
+    for layer, future in zip(stage.chain, fetched, strict=True):
+        descriptor = future.result()
         unpack_layer(
             blob_pieces(descriptor, tools),
             directory,

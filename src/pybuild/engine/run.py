@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from pybuild.engine.accounts import find_account, find_owner
 from pybuild.engine.context import SourceFiles
@@ -20,11 +21,12 @@ from pybuild.placement.directory import make_directory
 from pybuild.placement.errors import PlacementError
 from pybuild.ports import Process
 from pybuild.tree.accounts import Account
-from pybuild.tree.change import changes
+from pybuild.tree.change import Changes, changes
 from pybuild.tree.entry import NS_PER_S, Entry, FileContent, Item, Kind
 
 
-def run_step(
+@contextmanager
+def running(
     step: Step,
     action: RunAction,
     stage: LiveStage,
@@ -32,11 +34,13 @@ def run_step(
     *,
     sources: Sources,
     vertex: Vertex,
-) -> Iterable[Item]:
-    """Run the command and give what changed, ready to pack.
+) -> Iterator[Iterable[Item]]:
+    """Run the command and give what changed, to be packed in the block.
 
     Raises:
         StepFailed: The command's status was not 0.
+        TreeChanged: At the end of the block: what was packed is worth nothing, since another
+            stage's RUN changed it meanwhile.
     """
     account = find_account(action.user, step, stage, job)
     made = _make_workdir(step, action, stage, job)
@@ -49,17 +53,11 @@ def run_step(
             status=status,
             excerpt=job.excerpt(step),
         )
-    files = SourceFiles(stage.index, stage.tree.directory())
-    ignored = job.inputs.ignored
-    changed = changes(
-        stage.index,
-        (one for one in stage.tree.candidates() if not ignored.covers(one.path)),
-        files.digest,
-        clamp_s=job.inputs.times.rewrite_to,
-        unset_xattrs=stage.unset_xattrs,
-    )
-    changed.include(made)
-    return watched(_items(changed, files), step, action, job)
+    with stage.tree.reading() as directory:
+        files = SourceFiles(stage.index, directory)
+        changed = _changes(stage, files, job)
+        changed.include(made)
+        yield watched(_items(changed, files), step, action, job)
 
 
 def workdir_step(step: Step, action: WorkdirAction, stage: LiveStage, job: Job) -> tuple[Item, ...]:
@@ -69,6 +67,17 @@ def workdir_step(step: Step, action: WorkdirAction, stage: LiveStage, job: Job) 
     items = tuple(Item(entry) for entry in entries)
     stage.place(items, job.tools)
     return items
+
+
+def _changes(stage: LiveStage, files: SourceFiles, job: Job) -> Changes:
+    ignored = job.inputs.ignored
+    return changes(
+        stage.index,
+        (one for one in stage.tree.candidates() if not ignored.covers(one.path)),
+        files.digest,
+        clamp_s=job.inputs.times.rewrite_to,
+        unset_xattrs=stage.unset_xattrs,
+    )
 
 
 def _process(action: RunAction, account: Account, more: Mounted, inputs: Inputs) -> Process:

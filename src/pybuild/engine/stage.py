@@ -10,21 +10,23 @@ from pybuild.digest import Digest
 from pybuild.engine.copy import copying
 from pybuild.engine.finished import FinishedStage
 from pybuild.engine.job import Job
-from pybuild.engine.live import LiveStage, materialize, restore
+from pybuild.engine.live import LiveStage, materialize, restore, start_over
 from pybuild.engine.progress import Vertex
-from pybuild.engine.run import run_step, workdir_step
+from pybuild.engine.run import running, workdir_step
 from pybuild.engine.sources import Sources
 from pybuild.engine.times import rfc3339
-from pybuild.errors import DockerfileError
+from pybuild.errors import DockerfileError, TreeChanged
 from pybuild.graph.cut import StageCut
 from pybuild.graph.plan import (
     CopyAction,
+    FromStage,
     ImageBase,
     RunAction,
     StageBase,
     StagePlan,
     Step,
     WorkdirAction,
+    sources_of,
 )
 from pybuild.layers.pack import PackedLayer, pack
 from pybuild.ports import CacheEntry, ChainLayer
@@ -113,14 +115,14 @@ class StageRun:
             if isinstance(base, ImageBase):
                 name = str(base.image.reference)
             with self._tools.progress.vertex(f"[{self._stage.name}] unpack {name}"):
-                materialize(live, self._tools)
+                materialize(live, self._tools, beside=True)
         return live
 
     def _step(self, place: int, step: Step, live: LiveStage) -> None:
         began_s = self._tools.progress.now_s()
         with self._tools.progress.vertex(step.title) as vertex:
             restore(live, self._tools)
-            packed = self._layer(step, live, vertex)
+            packed = self._sound_layer(step, live, vertex)
             live.add(packed)
         created = rfc3339(self._job.inputs.times.now)
         live.created.append(created)
@@ -131,11 +133,28 @@ class StageRun:
         entry = CacheEntry(self._base_digest(), tuple(live.chain), created)
         self._on_entry(self._keys[place], entry, step.title)
 
+    def _sound_layer(self, step: Step, live: LiveStage, vertex: Vertex) -> PackedLayer:
+        """The step's layer; made once more where another stage's RUN came in between."""
+        try:
+            return self._layer(step, live, vertex)
+        except TreeChanged:
+            start_over(live, self._tools)
+        return self._layer(step, live, vertex)
+
+    def _sources_damaged(self, step: Step) -> bool:
+        read = (s.index for s in sources_of(step.action) if isinstance(s, FromStage))
+        stages = (self._finished[index].live for index in read)
+        return any(live is not None and live.tree.damaged for live in stages)
+
     def _layer(self, step: Step, live: LiveStage, vertex: Vertex) -> PackedLayer:
         try:
             with self._items(step, live, vertex) as items:
                 whole = with_parents(items, live.index)
-                return self._pack(whole, live.index.update().add)
+                packed = self._pack(whole, live.index.update().add)
+                # A COPY holds off RUNs as long as its block lasts; what it read is sound, or not.
+                if isinstance(step.action, CopyAction) and self._sources_damaged(step):
+                    raise TreeChanged("a RUN changed files of a stage that is copied from")
+                return packed
         except DockerfileError as error:
             error.excerpt = error.excerpt or self._job.excerpt(step)
             raise
@@ -147,9 +166,7 @@ class StageRun:
         match step.action:
             case RunAction() as action:
                 sources = self._sources
-                return nullcontext(
-                    run_step(step, action, live, self._job, sources=sources, vertex=vertex)
-                )
+                return running(step, action, live, self._job, sources=sources, vertex=vertex)
             case CopyAction() as action:
                 return copying(step, action, self._sources.files, live, self._job)
             case WorkdirAction() as action:

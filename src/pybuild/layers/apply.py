@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeGuard
 
 from pybuild.archive import compression, tar
 from pybuild.archive.errors import ArchiveError
@@ -15,28 +17,7 @@ from pybuild.layers.applier import Applier
 from pybuild.layers.content import ContentReader
 from pybuild.layers.pipeline import Prefetch, Worker
 from pybuild.oci import media
-from pybuild.tree.entry import Entry, Item, Kind
-
-
-def apply_layer(
-    chunks: Iterator[bytes],
-    root: Path,
-    *,
-    media_type: str,
-    diff_id: Digest | None,
-    warn: Callable[[str], None],
-    unset_xattrs: set[bytes] | None = None,
-) -> tuple[Entry, ...]:
-    """Unpack a layer over what root holds, and keep what it says.
-
-    Like ``unpack_layer``, whose arguments these are; takes 400 bytes a name more.
-    """
-    entries: list[Entry] = []
-    unpack_layer(
-        chunks, root, media_type=media_type, diff_id=diff_id, warn=warn,
-        record=entries.append, unset_xattrs=unset_xattrs,
-    )  # fmt: skip
-    return tuple(entries)
+from pybuild.tree.entry import BytesContent, Entry, Item, Kind
 
 
 def unpack_layer(
@@ -95,11 +76,43 @@ def apply_items(items: Iterable[Item], root: Path, *, warn: Callable[[str], None
         IntegrityError: A file changed while it was read, or an item makes no sense in root.
         StateError: The disk is full or refuses.
     """
+    with applying(items, root, warn=warn) as applied:
+        for _ in applied:
+            pass
+
+
+@contextmanager
+def applying(
+    items: Iterable[Item], root: Path, *, warn: Callable[[str], None]
+) -> Iterator[Iterator[Item]]:
+    """Make placed items be there in root one by one, and give each on to be packed.
+
+    All are there when the last has been taken. Contents of small files are given on as they were
+    read, so that each is opened once.
+
+    Raises:
+        IntegrityError: A file changed while it was read, or an item makes no sense in root.
+        StateError: The disk is full or refuses.
+    """
     with ContentReader() as reader, Applier(root, warn) as applier:
-        for item in items:
-            is_file = item.entry.kind is Kind.FILE
-            applier.apply(item.entry, reader.pieces(item) if is_file else ())
-        applier.finish()
+        yield _applied(items, reader, applier)
+
+
+def _applied(items: Iterable[Item], reader: ContentReader, applier: Applier) -> Iterator[Item]:
+    for item in items:
+        if item.entry.kind is not Kind.FILE:
+            applier.apply(item.entry)
+            yield item
+            continue
+        pieces = reader.pieces(item)
+        applier.apply(item.entry, pieces)
+        yield Item(item.entry, BytesContent(b"".join(pieces))) if _is_small(pieces) else item
+    applier.finish()
+
+
+def _is_small(pieces: Iterable[bytes]) -> TypeGuard[tuple[bytes, ...]]:
+    """Whether they are in memory; the pieces of a large file are gone when they were taken."""
+    return isinstance(pieces, tuple)
 
 
 def _copied(pieces: Iterator[bytes], copy: Callable[[bytes], None]) -> Iterator[bytes]:

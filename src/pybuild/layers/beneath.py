@@ -6,7 +6,6 @@ import ctypes
 import errno
 import os
 import struct
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -144,13 +143,6 @@ class Beneath:
         for fd in self._fds.values():
             os.close(fd)
         self._fds.clear()
-
-
-def ancestors(path: bytes) -> Iterator[bytes]:
-    """The directories above a path, the nearest first, without the root."""
-    while b"/" in path:
-        path = path.rpartition(b"/")[0]
-        yield path
 
 
 def is_not_directory(error: OSError) -> bool:

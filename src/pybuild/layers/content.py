@@ -26,7 +26,7 @@ class ContentReader:
     """
 
     def __init__(self) -> None:
-        self._directory = ""
+        self._directory = b""
         self._fd = -1
 
     def __enter__(self) -> Self:
@@ -55,12 +55,12 @@ class ContentReader:
             case FileContent(path):
                 is_small = item.entry.size < PIECE_BYTES
                 read = self._read_small if is_small else self._read
-                return read(os.fspath(path), item.entry)
+                return read(os.fsencode(path), item.entry)
         if len(data) != item.entry.size:
             raise _changed(item.entry, f"has {len(data)} bytes")
         return (data,) if data else ()
 
-    def _read_small(self, path: str, entry: Entry) -> tuple[bytes, ...]:
+    def _read_small(self, path: bytes, entry: Entry) -> tuple[bytes, ...]:
         fd = self._open(path, entry)
         try:
             # one byte more than there should be: a file that grew is noticed by the same read
@@ -75,7 +75,7 @@ class ContentReader:
             raise _changed(entry, f"lost {entry.size - len(data)} bytes")
         return (data,)
 
-    def _read(self, path: str, entry: Entry) -> Iterator[bytes]:
+    def _read(self, path: bytes, entry: Entry) -> Iterator[bytes]:
         left = entry.size
         fd = self._open(path, entry)
         try:
@@ -93,18 +93,18 @@ class ContentReader:
         if left:
             raise _changed(entry, f"lost {left} bytes")
 
-    def _open(self, path: str, entry: Entry) -> int:
-        directory, _, name = path.rpartition("/")
+    def _open(self, path: bytes, entry: Entry) -> int:
+        directory, _, name = path.rpartition(b"/")
         try:
             if directory != self._directory or self._fd < 0:
                 self._forget()
-                self._fd = os.open(directory or "/", _DIRECTORY)
+                self._fd = os.open(directory or b"/", _DIRECTORY)
                 self._directory = directory
             return os.open(name, _FILE, dir_fd=self._fd)
         except OSError as error:
             if error.errno in {errno.EACCES, errno.EPERM}:
                 raise ContextError(
-                    f"cannot read {path}: {error.strerror}",
+                    f"cannot read {os.fsdecode(path)}: {error.strerror}",
                     hint="give this user the right to read it, or leave it out",
                 ) from error
             raise _changed(entry, str(error.strerror)) from error

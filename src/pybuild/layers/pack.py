@@ -23,13 +23,11 @@ class PackedLayer:
     """A layer in the store.
 
     Attributes:
-        entries: What the layer holds, times as they stand in it, files with their digests.
         unpacked_bytes: Size of the tar.
     """
 
     descriptor: Descriptor
     diff_id: Digest
-    entries: tuple[Entry, ...]
     unpacked_bytes: int
 
 
@@ -39,54 +37,48 @@ def pack(
     *,
     compression: Compression = GZIP,
     rewrite_to: int | None = None,
+    record: Callable[[Entry], object] = lambda _entry: None,
 ) -> PackedLayer:
-    """Pack items, in the order they come, into one layer.
+    """Pack items, in the order they come, into one layer, in constant memory.
 
     Args:
-        items: Sorted by path; parents before children.
+        items: Sorted by path; parents before children. Taken one by one.
         store: Gets the layer.
         compression: Of the blob.
         rewrite_to: Times after this second become it; None leaves them.
+        record: Given what the layer holds, in its order, times as they stand in it, files with
+            their digests.
 
     Raises:
         IntegrityError: A file changed while it was read.
         StateError: The store cannot be written.
     """
     with LayerBlob(store, compression) as blob, ContentReader() as reader:
-        tar = _Tar(reader, rewrite_to)
-        tar.write(items, blob.put)
-        descriptor, diff_id = blob.finish()
-    return PackedLayer(descriptor, diff_id, tuple(tar.entries), blob.tar_bytes)
-
-
-class _Tar:
-    """The tar of a layer, and what it was seen to hold."""
-
-    def __init__(self, reader: ContentReader, rewrite_to: int | None) -> None:
-        self._reader = reader
-        self._rewrite_to = rewrite_to
-        self.entries: list[Entry] = []
-
-    def write(self, items: Iterable[Item], put: Callable[[bytes], None]) -> None:
-        """Give the tar of items to put, in its order."""
         for item in items:
-            entry = self._clamped(item.entry)
-            put(writer.header(whiteouts.encode(entry)))
+            entry = _clamped(item.entry, rewrite_to)
+            blob.put(writer.header(whiteouts.encode(entry)))
             if entry.kind is Kind.FILE:
-                content = hashlib.sha256()
-                for piece in self._reader.pieces(item):
-                    content.update(piece)
-                    put(piece)
-                put(writer.padding(entry.size))
-                entry = _with_digest(entry, content.digest())
-            self.entries.append(entry)
-        put(writer.END)
+                entry = _with_digest(entry, _put_content(item, reader, blob))
+            record(entry)
+        blob.put(writer.END)
+        descriptor, diff_id = blob.finish()
+    return PackedLayer(descriptor, diff_id, blob.tar_bytes)
 
-    def _clamped(self, entry: Entry) -> Entry:
-        limit = self._rewrite_to
-        if limit is None or entry.mtime_s <= limit:
-            return entry
-        return replace(entry, mtime_ns=limit * NS_PER_S)
+
+def _clamped(entry: Entry, limit: int | None) -> Entry:
+    if limit is None or entry.mtime_s <= limit:
+        return entry
+    return replace(entry, mtime_ns=limit * NS_PER_S)
+
+
+def _put_content(item: Item, reader: ContentReader, blob: LayerBlob) -> bytes:
+    """Put a FILE's bytes, and what fills the last block; returns the raw sha256 of them."""
+    content = hashlib.sha256()
+    for piece in reader.pieces(item):
+        content.update(piece)
+        blob.put(piece)
+    blob.put(writer.padding(item.entry.size))
+    return content.digest()
 
 
 def _with_digest(entry: Entry, digest: bytes) -> Entry:
@@ -97,8 +89,4 @@ def _with_digest(entry: Entry, digest: bytes) -> Entry:
             f"/{entry.path.decode(errors='replace')} changed since the build read it first",
             hint="let nothing write to the files while the build reads them",
         )
-    # like ``replace``, at a quarter of its cost; it is called for every file
-    return Entry(
-        entry.path, Kind.FILE, entry.mode, entry.uid, entry.gid, entry.mtime_ns, entry.size,
-        xattrs=entry.xattrs, digest=digest,
-    )  # fmt: skip
+    return entry.hashed(entry.path, digest)

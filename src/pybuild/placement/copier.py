@@ -97,16 +97,11 @@ class Copier:
                 xattrs = tuple(sorted({**dict(existing.xattrs), **dict(xattrs)}.items()))
 
         uid, gid = self._owner_of(entry)
-        copied = replace(
-            entry,
-            path=path,
-            uid=uid,
-            gid=gid,
-            mode=self._spec.mode_of(entry),
-            mtime_ns=self._spec.time(entry.mtime_ns),
-            xattrs=xattrs,
-            file_id=0,
-        )
+        mode, mtime_ns = self._spec.mode_of(entry), self._spec.time(entry.mtime_ns)
+        copied = Entry(  # cheaper than ``replace``; it is called for every file
+            path, entry.kind, mode, uid, gid, mtime_ns, entry.size,
+            entry.link, entry.device, xattrs, entry.digest,
+        )  # fmt: skip
         self._draft.write(copied, Origin(self._number, entry.path, self._file(entry)))
 
     def _file(self, entry: Entry) -> int:

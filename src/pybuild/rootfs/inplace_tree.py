@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pybuild.errors import HostUnsupported, IntegrityError, PybuildError, Terminated
+from pybuild.errors import HostUnsupported, PybuildError, Terminated, TreeChanged
 from pybuild.imagepath import ImagePath
-from pybuild.ports import Process
+from pybuild.ports import HostMount, Process
 from pybuild.rootfs import entries, foreign, machine, mounts, snapshot, surroundings, turns
 from pybuild.rootfs.display import is_kept
 from pybuild.rootfs.gate import Exposure
@@ -82,7 +82,7 @@ class InplaceTree:
         Where a RUN was on meanwhile, its end is waited for.
 
         Raises:
-            IntegrityError: That RUN changed the tree: what was read in the block is worth nothing.
+            TreeChanged: That RUN changed the tree: what was read in the block is worth nothing.
         """
         exposure = Exposure()
         with self._rootfs.gate.beside(exposure):
@@ -102,6 +102,7 @@ class InplaceTree:
 
         with rootfs.gate.running():
             self._must_be_whole()  # still: another RUN may have had its turn
+            self._sources_must_be_whole(process)
             self._make_place()
             present = rootfs.foreign.present()
             rootfs.foreign.refuse(self.place, present)
@@ -194,10 +195,22 @@ class InplaceTree:
 
     def _must_be_whole(self) -> None:
         if self.damaged:
-            raise IntegrityError(
+            raise TreeChanged(
                 f"the files of {self.name} were changed by another stage's command",
                 hint="keep RUN commands away from /pybuild (find / -xdev reaches it)",
             )
+
+    def _sources_must_be_whole(self, process: Process) -> None:
+        """A mount's source that lies in a tree must lie in one as it is now, and a sound one."""
+        sound = [tree.place for tree in self._rootfs.trees if tree.place and not tree.damaged]
+        stages = self._rootfs.layout.stages
+        for mount in process.mounts:
+            source = os.fsencode(mount.source) if isinstance(mount, HostMount) else b""
+            if _is_in(source, stages) and not any(_is_in(source, place) for place in sound):
+                raise TreeChanged(
+                    f"what is mounted at {mount.target} was changed by another stage's command",
+                    hint="keep RUN commands away from /pybuild (find / -xdev reaches it)",
+                )
 
     def _refuse(self, process: Process, host_directory: Path | None) -> None:
         layout = self._rootfs.layout
@@ -252,6 +265,10 @@ def _spec(process: Process, host_directory: Path | None) -> RunSpec:
         domain=as_root,
         no_new_privs=as_root,
     )
+
+
+def _is_in(path: bytes, directory: bytes) -> bool:
+    return path == directory or path.startswith(directory + b"/")
 
 
 def _is_below(path: Path, pins: Iterable[bytes]) -> bool:

@@ -14,7 +14,7 @@ from typing import Self
 from pybuild import events
 from pybuild.errors import HostUnsupported
 from pybuild.imagepath import ImagePath
-from pybuild.ports import FileMount, Process, SocketMount
+from pybuild.ports import FileMount, Process, Prove, SocketMount
 from pybuild.rootfs import limits, mountpoints, places, upper
 from pybuild.rootfs.overlay_mounts import OverlayMounts
 from pybuild.rootfs.run import syscalls, tryout, userns
@@ -150,8 +150,13 @@ class OverlayTree:
         return self._stack.view()
 
     @contextmanager
-    def layer(self) -> Iterator[Path]:
-        """Before the first RUN the base itself, later a mount."""
+    def reading(self) -> Iterator[Path]:
+        """The same as ``directory``: no RUN reaches another's tree."""
+        yield self.directory()
+
+    @contextmanager
+    def layer(self, prove: Prove | None = None) -> Iterator[Path]:  # noqa: ARG002 - the port's
+        """Before the first RUN the base itself, later a mount; no RUN reaches another's tree."""
         if self._stack.is_plain:
             yield self._stack.base
             return

@@ -79,8 +79,10 @@ def take(root: bytes, skip: Collection[bytes] = (), known: Snapshot | None = Non
         place = os.path.join(root, path)
         names = before.listed() if is_known else _names_in(place, path, skip)
         keys, directories = _look(place, names, device)
-        same_names = before.names if is_known else _joined(names)  # one object in both snapshots
-        snapshot[path] = Keys(same_names, keys.tobytes())
+        joined = _joined(names)
+        if joined == before.names:
+            joined = before.names  # one object in both snapshots
+        snapshot[path] = Keys(joined, keys.tobytes())
 
         old = before.by_name() if directories else {}
         for name, key in directories:

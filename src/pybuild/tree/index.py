@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from pybuild.tree.entry import Entry, Kind
-from pybuild.tree.packed import EntryPacker, Packed
+from pybuild.tree.paths import PackedPaths
+from pybuild.tree.shelf import Shelves
 from pybuild.tree.update import LayerUpdate
-from pybuild.tree.walk import join, walk
+from pybuild.tree.walk import walk
 
 _ROOT = Entry(b"", Kind.DIRECTORY, mode=0o755)
 _LAYER_ONLY = frozenset({Kind.HARDLINK, Kind.WHITEOUT, Kind.OPAQUE})
@@ -16,35 +17,28 @@ _LAYER_ONLY = frozenset({Kind.HARDLINK, Kind.WHITEOUT, Kind.OPAQUE})
 class TreeIndex:
     """A tree in memory; starts with nothing but a root, 0755 0:0.
 
-    Entries are kept packed, by directory: path → name → packed entry. Every directory has a
-    mapping, also where it is empty; nothing else has one. That takes 180 bytes a name of 13 bytes,
-    a tenth of it a directory.
-
-    A file whose other names were replaced keeps its ``file_id``: nobody counts names.
+    Many threads may read while none writes. A file whose other names were replaced keeps its
+    ``file_id``: nobody counts names.
     """
 
     def __init__(self) -> None:
         self._root = _ROOT
-        self._packer = EntryPacker()
-        self._directories: dict[bytes, dict[bytes, Packed]] = {b"": {}}
+        self._paths = PackedPaths()
+        self._directories = self._paths.directories  # every directory, and nothing else
+        self._directories[b""] = Shelves()
         self._largest_file_id = 0
 
     def __len__(self) -> int:
         """How many names there are, the root not counted."""
-        return sum(map(len, self._directories.values()))
+        return len(self._paths)
 
     def get(self, path: bytes) -> Entry | None:
         """The entry at exactly this path, links not followed; None where there is none."""
-        if not path:
-            return self._root
-        parent, _, name = path.rpartition(b"/")
-        names = self._directories.get(parent)
-        packed = names.get(name) if names else None
-        return None if packed is None else self._packer.unpack(packed, path)
+        return self._paths.get(path) if path else self._root
 
     def children(self, path: bytes) -> tuple[bytes, ...]:
         """Names in a directory, sorted bytewise; empty for all else."""
-        return tuple(sorted(self._directories.get(path, ())))
+        return self._paths.children(path)
 
     def is_directory(self, path: bytes) -> bool:
         """Whether there is a directory at exactly this path; cheaper than ``get``."""
@@ -58,8 +52,8 @@ class TreeIndex:
         """An independent index of the same tree."""
         other = TreeIndex()
         other._root = self._root
-        other._packer = self._packer.copy()
-        other._directories = {path: dict(names) for path, names in self._directories.items()}
+        other._paths = self._paths.copy()
+        other._directories = other._paths.directories
         other._largest_file_id = self._largest_file_id
         return other
 
@@ -79,13 +73,14 @@ class TreeIndex:
             self._put_root(entry)
             return
 
-        directory, _, name = path.rpartition(b"/")
-        siblings = self._children_of(directory)
-        if kind is Kind.DIRECTORY:
-            self._directories.setdefault(path, {})
-        elif path in self._directories:
-            self._drop_below(path)
-        siblings[name] = self._packer.pack(entry)
+        directory = path.rpartition(b"/")[0]
+        if directory not in self._directories:
+            self.put(Entry(directory, Kind.DIRECTORY, mode=0o755))
+        if kind is not Kind.DIRECTORY:
+            self._paths.drop_below(path)
+        self._paths.put(entry)
+        if kind is Kind.DIRECTORY and path not in self._directories:
+            self._directories[path] = Shelves()
         self._largest_file_id = max(self._largest_file_id, entry.file_id)
 
     def remove(self, path: bytes) -> None:
@@ -96,9 +91,8 @@ class TreeIndex:
         """
         if not path:
             raise ValueError("the root cannot be removed")
-        parent, _, name = path.rpartition(b"/")
-        if self._directories.get(parent, {}).pop(name, None) is not None:
-            self._drop_below(path)
+        self._paths.drop_below(path)
+        self._paths.remove(path)
 
     def apply(self, entries: Iterable[Entry]) -> None:
         """Put a layer on top, as ``LayerUpdate`` does.
@@ -120,25 +114,7 @@ class TreeIndex:
         self._largest_file_id += 1
         return self._largest_file_id
 
-    def _children_of(self, directory: bytes) -> dict[bytes, Packed]:
-        names = self._directories.get(directory)
-        if names is None:
-            self.put(Entry(directory, Kind.DIRECTORY, mode=0o755))
-            names = self._directories[directory]
-        return names
-
     def _put_root(self, entry: Entry) -> None:
         if entry.kind is not Kind.DIRECTORY:
             raise ValueError(f"the root cannot be a {entry.kind.value}")
         self._root = entry
-
-    def _drop_below(self, path: bytes) -> None:
-        names = self._directories.pop(path, None)
-        pending = [(path, names)] if names else []
-        while pending:
-            directory, names = pending.pop()
-            for name in names:
-                below = join(directory, name)
-                deeper = self._directories.pop(below, None)
-                if deeper:
-                    pending.append((below, deeper))

@@ -7,25 +7,29 @@ ancestors of a change are in its layer, as BuildKit has them, though they did no
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from pybuild.tree.entry import Item, Kind, Tree
 from pybuild.tree.walk import ancestors
 
 
-def with_parents(items: Iterable[Item], recorded: Tree) -> tuple[Item, ...]:
-    """The items and the directories above them, in bytewise order of their paths.
+def with_parents(items: Iterable[Item], recorded: Tree) -> Iterator[Item]:
+    """The items, each directory above one before the first item below it.
 
     Args:
-        items: What a step changed or placed.
+        items: What a step changed or placed, in bytewise order of their paths; taken one by one.
         recorded: The tree before, which has the directories' modes, owners and times.
     """
-    layer = {item.entry.path: item for item in items}
-    for path in tuple(layer):
-        for above in ancestors(path):
-            if above in layer or not above:  # the root itself is never in a layer
-                continue
-            entry = recorded.get(above)
-            if entry is not None and entry.kind is Kind.DIRECTORY:
-                layer[above] = Item(entry)
-    return tuple(layer[path] for path in sorted(layer))
+    named = {b""}  # the root itself is never in a layer
+    for item in items:
+        path = item.entry.path
+        if item.entry.parent not in named:
+            for above in reversed([*ancestors(path)]):
+                if above not in named:
+                    named.add(above)
+                    entry = recorded.get(above)
+                    if entry is not None and entry.kind is Kind.DIRECTORY:
+                        yield Item(entry)
+        if item.entry.kind is Kind.DIRECTORY:
+            named.add(path)
+        yield item

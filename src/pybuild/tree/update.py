@@ -50,12 +50,13 @@ class LayerUpdate:
             IntegrityError: A hard link to what is not there or is a directory.
             LinkLoop: A name behind more than 40 links.
         """
+        if entry.kind is Kind.OPAQUE:
+            self._empty(entry.path)
+            return
         path = self._real(entry.path)
         match entry.kind:
             case Kind.WHITEOUT:
                 self._hide(path)
-            case Kind.OPAQUE:
-                self._hide_below(path)
             case Kind.HARDLINK:
                 self._link(entry, path)
             case _:
@@ -65,6 +66,14 @@ class LayerUpdate:
     def _write(self, entry: Entry) -> None:
         self._tree.put(entry)
         self._touched.add(entry.path)
+
+    def _empty(self, path: bytes) -> None:
+        """Hide what a directory holds; it is made where it is missing, as containerd does."""
+        if not self._tree.is_directory(path):
+            path = resolve(self._tree, ImagePath.parse(path)).relative
+        if not self._tree.is_directory(path):
+            self._write(Entry(path, Kind.DIRECTORY, mode=0o755))
+        self._hide_below(path)
 
     def _hide(self, path: bytes) -> None:
         if path in self._touched or not path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from heapq import heappop, heappush
 
 from pybuild.tree.entry import Entry, Kind, Tree
 
@@ -23,24 +24,33 @@ def ancestors(path: bytes) -> Iterator[bytes]:
 def walk(tree: Tree, path: bytes = b"") -> Iterator[Entry]:
     """Entries below a path, itself left out, in bytewise order of their paths.
 
-    That order is not depth first: ``a``, ``a-b``, ``a/x``. The entries are listed when the first
-    one is asked for, so a tree may be changed while it is walked.
+    That order is not depth first: ``a``, ``a-b``, ``a/x``. Names of a directory are listed when
+    the walk comes to it, and entries are taken when it is their turn, so a tree may be changed
+    while it is walked.
     """
-    found: list[Entry] = []
-    pending = [path]
-    while pending:
-        directory = pending.pop()
-        for name in tree.children(directory):
-            entry = tree.get(join(directory, name))
-            if entry is None:
-                continue
-            found.append(entry)
-            if entry.kind is Kind.DIRECTORY:
-                pending.append(entry.path)
+    levels = [_Level(path, tree)]
+    while levels:
+        level = levels[-1]
+        if level.waiting and (not level.names or level.waiting[0] < level.names[-1]):
+            below = join(level.directory, heappop(level.waiting)[:-1])
+            levels.append(_Level(below, tree))
+        elif level.names:
+            name = level.names.pop()
+            entry = tree.get(join(level.directory, name))
+            if entry is not None:
+                yield entry
+            if entry is None or entry.kind is Kind.DIRECTORY:
+                heappush(level.waiting, name + b"/")
+        else:
+            levels.pop()
 
-    found.sort(key=_path)
-    yield from found
 
+class _Level:
+    """A directory on the way of a walk: names to come, the next last, and directories to enter."""
 
-def _path(entry: Entry) -> bytes:
-    return entry.path
+    __slots__ = ("directory", "names", "waiting")
+
+    def __init__(self, directory: bytes, tree: Tree) -> None:
+        self.directory = directory
+        self.names = list(reversed(tree.children(directory)))
+        self.waiting: list[bytes] = []

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from pybuild.digest import sha256_of
-from pybuild.errors import DockerfileError, StepFailed
+from pybuild.errors import DockerfileError, StepFailed, TreeChanged
 from pybuild.events import VertexDone, VertexLog, VertexStarted
 from tools.engine_bench import Bench
 
@@ -185,3 +185,28 @@ def test_a_name_that_a_layer_takes_for_a_deletion_is_refused_with_its_line(bench
     with pytest.raises(DockerfileError, match=r"/d/\.wh\.x cannot be in an image") as caught:
         bench.build("FROM scratch\nRUN a\n", {"a": write("d/.wh.x")})
     assert ">>> RUN a" in caught.value.excerpt
+
+
+SPOILT = "FROM scratch\nCOPY f /f\nRUN make\n"
+
+
+def spoil(bench, times):
+    (bench.context / "f").write_text("x")
+    job = bench.job(SPOILT, {"make": write("made")})
+    bench.rootfs.spoilt = times
+    return job
+
+
+def test_a_layer_that_another_run_spoilt_is_made_once_more(bench):
+    sound = bench.execute(spoil(bench, 0))
+    bench.cache.entries.clear()
+    again = bench.execute(spoil(bench, 1))
+
+    assert bench.rootfs.ran == ["make", "make"]
+    assert again.chain == sound.chain
+
+
+def test_a_layer_that_is_spoilt_each_time_fails_the_build(bench):
+    with pytest.raises(TreeChanged):
+        bench.execute(spoil(bench, 9))
+    assert not any("make" in title for title in bench.cache.titles)

@@ -11,13 +11,14 @@ import pytest
 
 from pybuild.errors import IntegrityError, StateError
 from pybuild.layers import beneath
-from pybuild.layers.apply import apply_items, apply_layer
+from pybuild.layers.apply import apply_items, applying
 from pybuild.oci import media
 from pybuild.tree.entry import BytesContent, Entry, FileContent, Item, Kind
 from pybuild.tree.index import TreeIndex
 from tools.layer_samples import (
     OWN,
     S,
+    apply_layer,
     apply_members,
     apply_tar,
     described,
@@ -281,6 +282,44 @@ def test_items_are_applied_like_a_layer(root, tmp_path):
         b"app/c": ("file", 0o640, UID, GID, S, b""),
         b"app/d": ("symlink", 0o777, UID, GID, S, b"a"),
     }
+
+
+def test_an_applied_item_is_given_on_with_its_bytes(root, tmp_path):
+    source = tmp_path / "source"
+    source.write_bytes(b"small")
+    item = Item(Entry(b"a", Kind.FILE, size=5, mtime_ns=S, **OWN), FileContent(source))
+    with applying([item], root, warn=fail) as applied:
+        given = next(applied)
+        source.unlink()  # whoever packs it needs it no more
+        assert (root / "a").read_bytes() == b"small"
+        assert given == Item(item.entry, BytesContent(b"small"))
+        assert list(applied) == []
+
+
+def test_a_large_applied_item_is_given_on_as_it_came(root, tmp_path):
+    source = tmp_path / "source"
+    source.write_bytes(bytes(1 << 20))
+    item = Item(Entry(b"a", Kind.FILE, size=1 << 20, mtime_ns=S, **OWN), FileContent(source))
+    with applying([item], root, warn=fail) as applied:
+        assert list(applied) == [item]
+
+
+def open_files():
+    return len([*Path("/proc/self/fd").iterdir()])
+
+
+def test_nothing_stays_open_where_an_applied_item_cannot_be_packed(root):
+    items = [Item(Entry(b"d", Kind.DIRECTORY, 0o755, **OWN)), Item(Entry(b"d/a", Kind.FILE, **OWN))]
+    before = open_files()
+
+    def pack_one() -> None:
+        with applying(items, root, warn=fail) as applied:
+            next(applied)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        pack_one()
+    assert open_files() == before
 
 
 def test_an_item_that_is_not_what_was_read_first_is_an_error(root):

@@ -9,12 +9,12 @@ import pytest
 from pybuild.digest import sha256_of
 from pybuild.errors import IntegrityError
 from pybuild.layers import beneath
-from pybuild.layers.apply import apply_layer
 from pybuild.oci import media
 from pybuild.tree.entry import Entry, Kind
 from tools.layer_samples import (
     OWN,
     S,
+    apply_layer,
     apply_members,
     apply_tar,
     directory,

@@ -1,5 +1,6 @@
 import os
 import shutil
+import tracemalloc
 from functools import partial
 from pathlib import Path
 
@@ -96,6 +97,26 @@ def test_a_walk_with_known_names_sees_what_a_full_one_sees(tmp_path, change):
     after = snapshot.take(root, known=before)
     assert after == snapshot.take(root)
     assert after != before
+
+
+def test_a_name_takes_16_bytes_and_itself(tmp_path):
+    for number in range(2000):
+        (tmp_path / f"file-{number:05}").touch()
+    tracemalloc.start()
+    first = snapshot.take(os.fsencode(tmp_path))
+    of_first, _ = tracemalloc.get_traced_memory()
+    second = snapshot.take(os.fsencode(tmp_path), known=first)
+    of_both, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert second == first
+    assert of_first < 30 * 2000
+    assert of_both - of_first < 18 * 2000
+
+
+def test_the_roots_own_key_can_be_another_one(tree):
+    before = snapshot.take(os.fsencode(tree))
+    assert set(snapshot.changed(before, snapshot.with_root(before, (1, 2)))) == {b""}
+    assert snapshot.with_root(before, before[b""].by_name()[b""]) == before
 
 
 @pytest.mark.parametrize(

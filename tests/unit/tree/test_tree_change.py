@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -41,7 +42,7 @@ def no_hash(path: bytes) -> bytes:
 
 
 def layer(recorded, candidates, hash_file=no_hash):
-    return changes(recorded, candidates, hash_file)
+    return tuple(changes(recorded, candidates, hash_file))
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_fractions_of_seconds_are_no_change():
 def test_times_behind_the_clamp_count_as_one(clamp_s, in_layer):
     after = now(DIRECTORY, mtime_ns=4 * S)
     result = changes(tree(DIRECTORY), [after], no_hash, clamp_s=clamp_s)
-    assert bool(result) == in_layer
+    assert bool([*result]) == in_layer
 
 
 def test_the_mode_in_a_links_tar_header_means_nothing():
@@ -101,6 +102,37 @@ def test_a_new_name_is_in_the_layer_without_its_unchanged_parents():
     new = Candidate(b"d/n", Entry(b"d/n", Kind.FILE, size=1))
     parent = Candidate(b"d", recorded.get(b"d"))
     assert layer(recorded, [new, parent, new]) == (new.entry,)
+
+
+def test_what_is_said_last_of_a_name_counts():
+    before = tree(DIRECTORY)
+    changed = now(DIRECTORY, mode=0o600)
+    assert layer(before, [changed, now(DIRECTORY)]) == ()
+    assert layer(before, [gone(b"f"), changed]) == (changed.entry,)
+    assert layer(before, [changed, gone(b"f")]) == (Entry(b"f", Kind.WHITEOUT, mode=0),)
+
+
+def test_what_was_made_before_the_command_ran_is_in_the_layer_unless_it_was_changed():
+    made = [Entry(b"w", Kind.DIRECTORY, mode=0o755), Entry(b"w/d", Kind.DIRECTORY, mode=0o755)]
+    changed = now(made[1], mode=0o700)
+    found = changes(tree(*made), [changed], no_hash)
+    found.include(made)
+    assert [*found] == [made[0], changed.entry]
+    assert [*found] == [made[0], changed.entry]  # also when it is asked again
+
+
+def test_candidates_that_did_not_change_take_no_memory():
+    recorded = tree(*(Entry(b"d/%05d" % number, Kind.FILE) for number in range(5000)))
+    candidates = (
+        Candidate(b"d/%05d" % number, Entry(b"d/%05d" % number, Kind.FILE))
+        for number in range(5000)
+    )
+    tracemalloc.start()
+    found = changes(recorded, candidates, no_hash)
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [*found] == []
+    assert taken < 20_000
 
 
 def test_the_root_is_never_in_a_layer():
@@ -141,7 +173,7 @@ def test_a_file_that_became_a_directory_needs_no_whiteout():
 
 
 def test_the_layer_is_sorted_bytewise():
-    new = [Candidate(p, Entry(p, Kind.FIFO)) for p in (b"b", b"a/x", b"a-b", b"a")]
+    new = [Candidate(p, Entry(p, Kind.DIRECTORY)) for p in (b"b", b"a/x", b"a-b", b"a")]
     assert [entry.path for entry in layer(tree(), new)] == [b"a", b"a-b", b"a/x", b"b"]
 
 
