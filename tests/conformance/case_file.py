@@ -2,23 +2,39 @@
 
 A case file is the Dockerfile, up to the first line that begins a section. Sections are::
 
-    -- $ --target two --build-arg A=b --      flags of the build; {context} is where the context is
+    -- $ NAME=value --target two --secret id=a,env=NAME --    variables and flags of the build
     -- PATH ATTRIBUTE... --                   a file, its text below
     -- PATH/ ATTRIBUTE... --                  a directory
     -- PATH -> TARGET --                      a symbolic link
     -- PATH = OTHER --                        another name of a file that stands above
+    -- http:NAME ATTRIBUTE... "Header: value" --  a file of a server, and headers of its answer
+    -- git:REPOSITORY/PATH ATTRIBUTE... --    a file of a git repository: in its branch ``main``, or
+                                              before it in the commit tagged as ``at=TAG`` says
 
-Attributes: a mode (``0750``), ``fifo``, ``crlf`` and ``bom`` for how a text is written, and
-``NAME=VALUE``, an extended attribute. The section ``-- Dockerfile crlf --`` holds a Dockerfile that
-is not written like the rest. A file is 0644, a directory 0755; everything is as old as ``TIME``.
+Attributes: a mode (``0750``), ``fifo``, ``socket``, ``crlf`` and ``bom`` for how a text is written,
+``hex`` for bytes in hexadecimal, ``tar`` or ``tar=gz`` (bz2, xz, zst) for a text that names an
+archive's entries (``cut=N`` leaves out its last N bytes), and ``user.NAME=VALUE``, an extended
+attribute; of a directory ``image=NAME``, a layout of one of ``conformance.own_bases``; of a file of
+a server ``status=N`` and ``authorization=TEXT``, without which a request is refused; of a directory
+of a repository ``submodule=REPOSITORY``, one that stands above. The section
+``-- Dockerfile crlf --`` holds a Dockerfile that is not written like the rest. A file is 0644, a
+directory 0755; everything is as old as ``TIME``.
+
+In texts and flags ``{http}``, ``{git}`` and ``{registry}`` are where these can be reached, in flags
+``{context}`` is where the context is. A line ``# oracle: dockerfile 1.20`` says which frontend the
+oracle reads the Dockerfile with, where its own is too old; ``# oracle: by hand``, that it cannot
+tell, and that the golden was written.
 """
 
 import os
 import re
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
+
+from conformance.places import Places
+from conformance.sections import Section, make
 
 CASES = Path(__file__).parent / "cases"
 SUFFIX = ".case"
@@ -26,38 +42,32 @@ SUFFIX = ".case"
 TIME = 981173106  # 2001-02-03 04:05:06 UTC
 MARK = re.compile(r"^-- (\S.*) --\n", re.MULTILINE)
 RULE = re.compile(r"^# rule: (.+)$", re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class Section:
-    """One entry of a context: what its heading says, and the text below it."""
-
-    heading: str
-    text: str
-
-    @property
-    def words(self) -> list[str]:
-        return shlex.split(self.heading)
-
-    @property
-    def path(self) -> str:
-        return self.words[0]
-
-    def content(self) -> bytes:
-        """The text, written as the heading's attributes say."""
-        text = self.text.replace("\n", "\r\n") if "crlf" in self.words else self.text
-        return text.encode("utf-8-sig" if "bom" in self.words else "utf-8")
+ORACLE = re.compile(r"^# oracle: (?:dockerfile (.+)|(by hand))$", re.MULTILINE)
+VARIABLE = re.compile(r"[A-Z_]+=.*")
 
 
 @dataclass(frozen=True)
 class Case:
-    """A rule of the language, and a build that shows it."""
+    """A rule of the language, and a build that shows it.
+
+    Attributes:
+        env: Variables that the builder is started with.
+        frontend: The version of the oracle's frontend, or empty for its own.
+        served: Files of a server, paths below ``{http}``.
+        repositories: Files of git repositories, paths below ``{git}``.
+        by_hand: Whether its golden was written from the rule, since the oracle cannot tell.
+    """
 
     name: str
     rule: str
     dockerfile: bytes
     flags: tuple[str, ...]
-    sections: tuple[Section, ...]
+    env: tuple[tuple[str, str], ...] = ()
+    sections: tuple[Section, ...] = ()
+    served: tuple[Section, ...] = ()
+    repositories: tuple[Section, ...] = ()
+    frontend: str = ""
+    by_hand: bool = False
 
     @property
     def is_refused(self) -> bool:
@@ -69,17 +79,20 @@ class Case:
         """Whether times of directories count."""
         return "time" in self.rule
 
-    def flags_for(self, context: Path | str) -> list[str]:
-        """The flags of its build, with the place of the context."""
-        return [flag.replace("{context}", str(context)) for flag in self.flags]
+    def flags_for(self, context: Path | str, places: Places) -> list[str]:
+        """The flags of its build, with the places that they name."""
+        return [
+            places.fill(flag.replace("{context}", str(context)), self.name) for flag in self.flags
+        ]
 
-    def write(self, context: Path) -> None:
+    def write(self, context: Path, places: Places) -> None:
         """Make the context, the Dockerfile in it."""
         context.mkdir(parents=True)
         if self.dockerfile:
-            make(context, Section("Dockerfile", ""), self.dockerfile)
+            text = places.fill_bytes(self.dockerfile, self.name)
+            make(context, Section("Dockerfile", ""), text)
         for section in self.sections:
-            make(context, section, section.content())
+            make(context, section, places.fill_bytes(section.content(), self.name))
 
         # Last, since making a file moves its directory's time.
         for folder, _, files in os.walk(context):
@@ -96,45 +109,30 @@ def cases() -> Iterator[Case]:
 def parse(name: str, text: str) -> Case:
     """Read a case file; it has one line `# rule: ...`."""
     (rule,) = re.findall(RULE, text)
+    oracle = re.search(ORACLE, text)
     first, *rest = re.split(MARK, text)
-    sections = [Section(*pair) for pair in zip(rest[::2], rest[1::2], strict=True)]
-    flags: tuple[str, ...] = ()
-    dockerfile = first.encode()
-    context = []
-    for section in sections:
-        match section.path:
-            case "$":
-                flags = tuple(section.words[1:])
-            case "Dockerfile":
-                dockerfile = replace(section, text=first + section.text).content()
-            case _:
-                context.append(section)
-    return Case(name, rule, dockerfile, flags, tuple(context))
+    case = Case(name, rule, first.encode(), ())
+    if oracle:
+        case = replace(case, frontend=oracle[1] or "", by_hand=bool(oracle[2]))
+    for pair in zip(rest[::2], rest[1::2], strict=True):
+        case = with_section(case, Section(*pair))
+    return case
 
 
-def make(context: Path, section: Section, content: bytes) -> None:
-    """Make one entry, and the directories above it."""
-    path = context / section.path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    is_directory = section.path.endswith("/")
-    match section.words[1:]:
-        case ["->", target]:
-            path.symlink_to(target)
-            return
-        case ["=", other]:
-            path.hardlink_to(context / other)
-            return
-        case ["fifo", *_]:
-            os.mkfifo(path)
-        case _ if is_directory:
-            path.mkdir(exist_ok=True)
+def with_section(case: Case, section: Section) -> Case:
+    """A case and one section more."""
+    match section.path.split(":")[0]:
+        case "$":
+            words = section.words[1:]
+            variables = tuple(takewhile(VARIABLE.fullmatch, words))
+            env = tuple((name, value) for name, _, value in (w.partition("=") for w in variables))
+            return replace(case, env=env, flags=tuple(words[len(env) :]))
+        case "Dockerfile":
+            text = case.dockerfile.decode() + section.text
+            return replace(case, dockerfile=replace(section, text=text).content())
+        case "http":
+            return replace(case, served=(*case.served, section.below("http:")))
+        case "git":
+            return replace(case, repositories=(*case.repositories, section.below("git:")))
         case _:
-            path.write_bytes(content)
-
-    path.chmod(0o755 if is_directory else 0o644)  # whatever the umask
-    for word in section.words[1:]:
-        name, equals, value = word.partition("=")
-        if equals:
-            os.setxattr(path, name, value.encode())
-        elif word.isdecimal():
-            path.chmod(int(word, 8))
+            return replace(case, sections=(*case.sections, section))

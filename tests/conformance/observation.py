@@ -70,6 +70,7 @@ def observe(layout: Layout, started: float, *, directory_times: bool) -> dict[st
     return {
         "config": configuration(config["config"], base.config or {}),
         **({"author": config["author"]} if config.get("author") else {}),
+        **({"annotations": found} if (found := layout.manifest.get("annotations")) else {}),
         "platform": f"{config['os']}/{config['architecture']}",
         "history": [
             ("empty: " if entry.get("empty_layer") else "layer: ") + entry["created_by"]

@@ -1,13 +1,20 @@
 """What the conformance suite itself reads: case files, layers over layers, differences."""
 
 import io
+import subprocess
 import tarfile
+import urllib.error
+import urllib.request
 
 import pytest
+from backports import zstd
 
-from conformance import golden
+from conformance import archive_text, golden
 from conformance.case_file import TIME, parse
 from conformance.image_tree import lay_over
+from conformance.places import Places
+from conformance.sections import Section
+from conformance.servers import serving
 
 TEXT = """\
 # rule: a rule
@@ -26,10 +33,13 @@ a
 
 def test_a_case_file_becomes_a_context(tmp_path):
     case = parse("name", TEXT)
-    case.write(tmp_path / "context")
+    case.write(tmp_path / "context", Places())
     folder = tmp_path / "context" / "d"
 
-    assert (case.rule, case.flags_for("/c")) == ("a rule", ["--target", "one", "--file", "/c/x"])
+    assert (case.rule, case.flags_for("/c", Places())) == (
+        "a rule",
+        ["--target", "one", "--file", "/c/x"],
+    )
     assert folder.with_name("Dockerfile").read_text() == "# rule: a rule\nFROM scratch\n"
     assert (folder / "file").read_text() == "text\n"
     assert (folder / "twin").stat().st_nlink == 2
@@ -44,6 +54,74 @@ def test_a_case_file_becomes_a_context(tmp_path):
 def test_a_dockerfile_of_its_own_section_is_written_as_it_says():
     case = parse("name", "-- Dockerfile crlf bom --\n# rule: r\nFROM a\n")
     assert case.dockerfile == b"\xef\xbb\xbf# rule: r\r\nFROM a\r\n"
+
+
+EVERYTHING = """\
+# rule: r
+# oracle: dockerfile 1.20
+FROM {registry}/a
+ADD {http}/f /
+-- $ A=b B= --secret id=x,env=A --label C=d --
+-- http:f status=302 "Location: other/f" authorization=token --
+moved to {http}
+-- git:one.git/f at=v1 --
+1
+-- git:one.git/g --
+2
+-- socket socket --
+-- bytes hex --
+00 ff
+"""
+
+
+def test_variables_before_the_flags_are_the_builder_s():
+    case = parse("n", EVERYTHING)
+    assert case.env == (("A", "b"), ("B", ""))
+    assert case.flags == ("--secret", "id=x,env=A", "--label", "C=d")
+    assert (case.frontend, case.by_hand) == ("1.20", False)
+    assert parse("n", "# rule: r\n# oracle: by hand\nFROM a\n").by_hand
+
+
+def test_places_have_names_in_case_files_and_goldens(tmp_path):
+    places = Places(http="http://h:1", git="http://g:2", registry="r:3")
+    case = parse("folder/n", EVERYTHING)
+    case.write(tmp_path / "c", places)
+    assert b"FROM r:3/a\nADD http://h:1/folder/n/f /\n" in (tmp_path / "c/Dockerfile").read_bytes()
+    assert places.hide({"a": ["http://g:2/folder/n/x"]}, case.name) == {"a": ["{git}/x"]}
+
+
+def test_sections_hold_bytes_and_sockets(tmp_path):
+    parse("n", EVERYTHING).write(tmp_path / "c", Places())
+    assert (tmp_path / "c/bytes").read_bytes() == b"\x00\xff"
+    assert (tmp_path / "c/socket").is_socket()
+
+
+def test_servers_answer_as_sections_say(tmp_path):
+    with serving([parse("n", EVERYTHING)], tmp_path) as places:
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"{places.http}/n/f")
+        with refused.value:
+            assert refused.value.code == 401
+        urllib.request.urlcleanup()
+        listed = subprocess.run(
+            ["git", "ls-remote", f"{places.git}/n/one.git"], capture_output=True, check=True
+        )
+    names = [line.split(b"\t")[1] for line in listed.stdout.splitlines()]
+    assert names == [b"HEAD", b"refs/heads/main", b"refs/tags/v1"]
+
+
+@pytest.mark.parametrize("compression", archive_text.COMPRESSIONS)
+def test_an_archive_holds_the_entries_of_its_text(compression):
+    text = "d/ 0700 1:2\nd/f 0640 3:4 two words\nd/l -> f\nd/h = d/f\n"
+    data = Section(f"a tar={compression}", text).content()
+    if compression == "zst":
+        data = zstd.decompress(data)
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        found = {one.name: one for one in tar}
+        assert tar.extractfile("d/f").read() == b"two words"
+    assert (found["d"].mode, found["d"].uid, found["d"].gid) == (0o700, 1, 2)
+    assert (found["d/f"].mode, found["d/h"].uid, found["d/h"].linkname) == (0o640, 3, "d/f")
+    assert (found["d/l"].linkname, found["d/l"].mtime) == ("f", archive_text.TIME)
 
 
 def layer(*members):

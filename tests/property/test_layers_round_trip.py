@@ -10,13 +10,12 @@ from hypothesis import strategies as st
 
 from pybuild.errors import IntegrityError
 from pybuild.layers import whiteouts
-from pybuild.layers.apply import apply_layer
 from pybuild.layers.compression import GZIP, ZSTD
 from pybuild.layers.pack import pack
 from pybuild.store.blobs import LayoutStore
 from pybuild.tree.entry import BytesContent, Entry, Item, Kind
 from pybuild.tree.index import TreeIndex
-from tools.layer_samples import OWN, S, apply_members, fail, walk
+from tools.layer_samples import OWN, S, apply_layer, apply_members, fail, walk
 
 names = st.binary(min_size=1, max_size=120).filter(
     lambda name: name not in {b".", b".."} and not set(name) & {0, 0x2F} and name[:4] != b".wh."
