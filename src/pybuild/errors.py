@@ -106,8 +106,3 @@ class Terminated(PybuildError):  # noqa: N818 - names what happened, like StepFa
     """SIGTERM or SIGINT ended the build; nothing was pushed."""
 
     exit_code = 143
-
-
-def not_built_yet(what: str, *, hint: str = "", excerpt: str = "") -> DockerfileError:
-    """The error for a part of the Dockerfile language that this version cannot honour."""
-    return DockerfileError(f"{what} is not supported yet", hint=hint, excerpt=excerpt)

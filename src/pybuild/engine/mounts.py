@@ -57,14 +57,16 @@ def mounted(action: RunAction, sources: Sources, vertex: Vertex, job: Job) -> It
     # The caches last: nobody waits for one while this RUN only prepares.
     with opened(wanted, job, sources, vertex) as caches:
         places |= dict(caches.items())
-        mounts = tuple(mounts_of(action, job.inputs, places.__getitem__))
+        # A target may lie in another one's: the outer is made first, whichever was written first
+        # (containerd sorts by the number of components, too).
+        mounts = tuple(sorted(mounts_of(action, job.inputs, places.__getitem__), key=_depth))
         yield Mounted(mounts, tuple(_variables(action, job.inputs)))
 
 
 def mounts_of(
     action: RunAction, inputs: Inputs, place: Callable[[BindMount | CacheMount], Path]
 ) -> Iterator[ports.Mount]:
-    """The mounts of a RUN in their order; optional ones that nobody gave are left out.
+    """The mounts of a RUN as written; optional ones that nobody gave are left out.
 
     Args:
         action: Asks for them.
@@ -90,6 +92,10 @@ def mounts_of(
                 assert_never(mount)
     if action.script is not None:
         yield ports.FileMount(f"/dev/pipes/{action.script.name}", action.script.data, _SCRIPT_MODE)
+
+
+def _depth(mount: ports.Mount) -> int:
+    return mount.target.rstrip("/").count("/")
 
 
 def _access(mount: BindMount | CacheMount) -> ports.Access:

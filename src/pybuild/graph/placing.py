@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from pybuild.dockerfile.expand import ExpansionError, expand_body
 from pybuild.dockerfile.instructions import Add, Copy, Heredoc, Workdir
+from pybuild.dockerfile.remote_address import RemoteKind, remote_kind
 from pybuild.dockerfile.source import Problem
 from pybuild.graph import history
 from pybuild.graph.plan import (
@@ -20,7 +21,7 @@ from pybuild.graph.plan import (
     WorkdirAction,
 )
 from pybuild.graph.reading import Reading
-from pybuild.graph.remotes import git_source, http_source, is_git, is_http
+from pybuild.graph.remotes import git_source, http_source
 from pybuild.imagepath import ImagePath
 from pybuild.ports import RemoteSource
 
@@ -29,8 +30,9 @@ def copy(reading: Reading, instruction: Copy) -> Action:
     """``COPY``: files of the context, of a stage or of an image."""
     sources = tuple(reading.word(instruction, word) for word in instruction.sources)
     for text in sources:
-        if is_git(text) or is_http(text):
-            what = "a git ref" if is_git(text) else "a URL"
+        kind = remote_kind(text)
+        if kind is not None:
+            what = "a git ref" if kind is RemoteKind.GIT else "a URL"
             raise reading.problem(
                 instruction, f"source can't be {what} for COPY", "use ADD, which fetches"
             )
@@ -91,7 +93,7 @@ def _added(reading: Reading, add: Add, sources: tuple[str, ...]) -> tuple[Part, 
     checksum = reading.word(add, add.checksum)
     if checksum and len(sources) != 1:
         raise Problem("checksum can't be specified for multiple sources")
-    if checksum and not (is_git(sources[0]) or is_http(sources[0])):
+    if checksum and remote_kind(sources[0]) is None:
         raise Problem("checksum requires HTTP(S) or Git sources")
     return tuple(_parts(add, sources, checksum))
 
@@ -110,9 +112,13 @@ def _parts(add: Add, sources: tuple[str, ...], checksum: str) -> Iterator[Part]:
 
 
 def _remote(add: Add, source: str, checksum: str) -> RemoteSource | None:
-    if is_git(source):
-        return git_source(source, checksum, add.keep_git_dir)
-    return http_source(source, checksum) if is_http(source) else None
+    match remote_kind(source):
+        case RemoteKind.GIT:
+            return git_source(source, checksum, add.keep_git_dir)
+        case RemoteKind.HTTP:
+            return http_source(source, checksum)
+        case None:
+            return None
 
 
 def _inline(reading: Reading, instruction: Copy | Add, heredoc: Heredoc) -> Inline:

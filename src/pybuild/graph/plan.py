@@ -175,7 +175,7 @@ class RunAction:
         proxy_env: What the process sees besides; in no key and no history.
         user: As USER wrote it, expanded; empty is root.
         workdir: Absolute.
-        mounts: In the order written; a later one may lie in an earlier one's target.
+        mounts: As written; one may lie in another's target.
         network: ``default``, ``none`` or ``host``.
         script: A here-document that is itself the program: it appears, executable and not to be
             written, at ``/dev/pipes/NAME``, which is ``argv[0]``.

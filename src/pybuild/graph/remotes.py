@@ -1,7 +1,6 @@
-"""Which sources of an ADD are not on this machine, and what is asked of them.
+"""What is asked of the sources of an ADD that are not on this machine.
 
-BuildKit's rules (``dfgitutil.ParseGitRef``, ``convert_copy.go``): a URL is a git repository where
-its scheme or the ``.git`` at its path's end says so; ``user@host:path`` is one too.
+BuildKit's rules (``dfgitutil.ParseGitRef``, ``convert_copy.go``).
 """
 
 from __future__ import annotations
@@ -13,8 +12,6 @@ from pybuild.dockerfile.source import Problem
 from pybuild.ports import RemoteSource
 
 _SCHEME = re.compile(r"([a-zA-Z0-9]+)://")
-_GIT_SCHEMES = frozenset({"ssh", "git"})
-_HTTP_SCHEMES = frozenset({"http", "https"})
 _SCP = re.compile(r"[a-zA-Z0-9_-]+@[a-zA-Z0-9.-]+:[^?#]*(?:\?(?P<query>[^#]*))?(?:#.*)?")
 _DIGEST = re.compile(r"[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[0-9a-fA-F]+")  # opencontainers/go-digest
 _HEX_DIGITS = {"sha256": 64, "sha384": 96, "sha512": 128}
@@ -23,21 +20,6 @@ _SWITCHES = {"true": True, "1": True, "false": False, "0": False, "": True}
 _VALUES = frozenset({"ref", "tag", "branch", "subdir", "checksum", "commit"})
 _GIT_SWITCHES = frozenset({"keep-git-dir", "submodules", "fetch-by-commit"})
 _QUERY = _VALUES | _GIT_SWITCHES | {"mtime"}
-
-
-def is_git(source: str) -> bool:
-    """Whether a source is a git repository."""
-    scheme = _SCHEME.match(source)
-    if scheme is None:
-        return not source.startswith(("./", "../")) and bool(_SCP.fullmatch(source))
-    if scheme[1].lower() in _GIT_SCHEMES:
-        return True
-    return scheme[1].lower() in _HTTP_SCHEMES and _path(source).endswith(".git")
-
-
-def is_http(source: str) -> bool:
-    """Whether a source is a file behind a URL."""
-    return source.startswith(("http://", "https://")) and not is_git(source)
 
 
 def http_source(url: str, checksum: str) -> RemoteSource:
@@ -65,13 +47,6 @@ def git_source(url: str, checksum: str, keep_git_dir: bool | None) -> RemoteSour
     if keep is not None and keep_git_dir is not None and keep != keep_git_dir:
         raise Problem("inconsistent keep-git-dir configuration")
     return RemoteSource(url, asked or checksum, bool(keep_git_dir if keep is None else keep))
-
-
-def _path(url: str) -> str:
-    try:
-        return urlsplit(url).path
-    except ValueError:
-        return ""  # no URL after all: who fetches it will say so
 
 
 def _query(url: str) -> dict[str, str]:

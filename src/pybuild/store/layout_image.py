@@ -62,7 +62,7 @@ class _Layout:
         return ResolvedImage(self.reference.pinned(digest), None, digest, manifest, config)
 
     def _manifest(self, platform: Platform) -> tuple[Digest, bytes]:
-        digest = self.reference.digest or self._tagged()
+        digest = self.reference.digest or self._chosen(self._tagged(), platform)
         data = self._document(digest)
         while _is_index(data):
             source = f"{digest} of {self.directory}"
@@ -73,7 +73,14 @@ class _Layout:
             data = self._document(digest)
         return digest, data
 
-    def _tagged(self) -> Digest:
+    def _chosen(self, entries: list[IndexEntry], platform: Platform) -> Digest:
+        fitting = [one for one in entries if one.platform in {None, platform}]
+        if not fitting:
+            raise ContextError(f"{self.reference} has no image for {platform}")
+        return fitting[-1].descriptor.digest
+
+    def _tagged(self) -> list[IndexEntry]:
+        """The entries of a tag, the latest last; more than one where each is for a platform."""
         data = self._read(self.directory / INDEX_FILE)
         entries = Index.parse(data, source=str(self.directory / INDEX_FILE)).entries
         named = [one for one in entries if self._is_named(one)]
@@ -84,7 +91,7 @@ class _Layout:
                 f"the OCI layout {self.directory} has no image with the tag {self.reference.tag}",
                 hint="name a tag or a digest that its index.json has",
             )
-        return named[-1].descriptor.digest
+        return named
 
     def _is_named(self, entry: IndexEntry) -> bool:
         notes = dict(entry.descriptor.annotations)
@@ -118,8 +125,15 @@ class _Layout:
         path = blob_path(self.directory, layer.digest)
         try:
             with path.open("rb") as file, self.store.writer() as writer:
+                size_bytes = 0
                 while piece := file.read(_PIECE):
+                    size_bytes += len(piece)
                     writer.write(piece)
+                if size_bytes != layer.size_bytes:
+                    raise IntegrityError(
+                        f"the blob {layer.digest} of {self.directory} has {size_bytes} bytes, not"
+                        f" {layer.size_bytes}"
+                    )
                 writer.commit(layer.media_type, layer.digest)
         except OSError as error:
             raise self._unreadable(path, error) from error

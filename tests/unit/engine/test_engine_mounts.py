@@ -344,8 +344,8 @@ def test_a_secret_is_a_file_a_variable_or_both(bench):
         secrets={"a": b"va\xfflue"},
     )
     assert process.mounts == (
-        FileMount("/run/secrets/a", b"va\xfflue", 0o440, 1, 2),
         FileMount("/both", b"va\xfflue"),
+        FileMount("/run/secrets/a", b"va\xfflue", 0o440, 1, 2),
     )
     env = dict(process.env)
     assert env["A"] == env["BOTH"] == "va\udcfflue"
@@ -380,8 +380,8 @@ def test_an_agent_is_a_socket_and_the_first_is_named(bench):
         ssh={"default": Path("/run/agent"), "other": Path("/run/other")},
     )
     assert process.mounts == (
-        SocketMount(Path("/run/agent"), "/run/buildkit/ssh_agent.0"),
         SocketMount(Path("/run/other"), "/agent", 0o666, 1, 2),
+        SocketMount(Path("/run/agent"), "/run/buildkit/ssh_agent.0"),
     )
     assert dict(process.env)["SSH_AUTH_SOCK"] == "/run/buildkit/ssh_agent.0"
 
@@ -392,7 +392,7 @@ def test_the_image_s_own_agent_variable_stays(bench):
     assert dict(process.env)["SSH_AUTH_SOCK"] == "/own"
 
 
-def test_mounts_come_in_their_order(bench):
+def test_a_mount_in_another_one_comes_behind_it(bench):
     process = run(
         bench,
         TemporaryMount("/c/tmp", 1 << 20),
@@ -400,8 +400,8 @@ def test_mounts_come_in_their_order(bench):
         BindMount(CONTEXT, "/", "/c/src"),
         TemporaryMount("/c/src/tmp"),
     )
-    assert [mount.target for mount in process.mounts] == ["/c/tmp", "/c", "/c/src", "/c/src/tmp"]
-    assert process.mounts[0] == EmptyMount("/c/tmp", 1 << 20)
+    assert [mount.target for mount in process.mounts] == ["/c", "/c/tmp", "/c/src", "/c/src/tmp"]
+    assert process.mounts[1] == EmptyMount("/c/tmp", 1 << 20)
     assert process.mounts[3] == EmptyMount("/c/src/tmp")
 
 
