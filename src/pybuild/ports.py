@@ -381,8 +381,24 @@ class StepCache(Protocol):
     def look_up(self, keys: Sequence[Digest]) -> dict[Digest, CacheEntry]:
         """Ask for all keys at once; those that miss are not in the answer."""
 
-    def save(self, key: Digest, entry: CacheEntry, title: str) -> None:
-        """Keep a step's result; its last layer is in the local store or in its repository."""
+    def save(
+        self,
+        key: Digest,
+        entry: CacheEntry,
+        title: str,
+        *,
+        seconds: float | None = None,
+        parts: Mapping[str, str] = {},
+    ) -> None:
+        """Keep a step's result; its last layer is in the local store or in its repository.
+
+        Args:
+            key: The step's.
+            entry: What it made.
+            title: The step, for people.
+            seconds: How long it took.
+            parts: What the key is made of, for people.
+        """
 
 
 @dataclass(frozen=True, slots=True)

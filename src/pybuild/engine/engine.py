@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
 from pybuild.digest import Digest
 from pybuild.engine.finished import FinishedStage
@@ -114,7 +115,9 @@ class _Execution:
             on_entry=self._save,
         )
 
-    def _save(self, key: Digest, entry: CacheEntry, title: str) -> None:
+    def _save(self, key: Digest, entry: CacheEntry, title: str, seconds: float) -> None:
         cache = self._job.tools.cache
         if cache is not None:
-            self.saving.append(self._savers.submit(cache.save, key, entry, title))
+            parts = self._job.parts.get(key, {})
+            save = partial(cache.save, key, entry, title, seconds=seconds, parts=parts)
+            self.saving.append(self._savers.submit(save))

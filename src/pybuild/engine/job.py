@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pybuild.digest import Digest
 from pybuild.engine.context import SourceFiles
 from pybuild.engine.tools import Inputs, Tools
 from pybuild.graph.cut import StageCut
+from pybuild.graph.explain import Parts
 from pybuild.graph.plan import Plan, Step
 from pybuild.ports import CacheEntry
 
@@ -21,6 +22,7 @@ class Job:
     """All that is known before the first step runs.
 
     Attributes:
+        parts: What each key is made of, for people.
         hits: What the cache knows, by key.
         cuts: What is done about each stage.
         contexts: The build context (its name is empty) and named ones, .dockerignore applied.
@@ -33,6 +35,7 @@ class Job:
     contexts: Mapping[str, SourceFiles]
     inputs: Inputs
     tools: Tools
+    parts: Mapping[Digest, Parts] = field(default_factory=dict)
 
     def excerpt(self, step: Step) -> str:
         """The step's lines in the Dockerfile."""
