@@ -13,8 +13,8 @@ from image.python import copy_python
 from image.root import make_root
 
 # -I: neither the environment nor the current folder steers the interpreter. -B: nothing is
-# written beside the sources.
-SHEBANG = f"#!{PREFIX}/libexec/pybuild -IB\n"
+# written beside the sources. -S: the launcher first sees to signals, then to `site`.
+SHEBANG = f"#!{PREFIX}/libexec/pybuild -IBS\n"
 
 
 def main(site: Path, out: Path) -> None:

@@ -4,6 +4,21 @@ Nothing here may depend on the image's ENV: `docker run -e`, Kubernetes and CI r
 it at will.
 """
 
+if __name__ == "__main__":
+    # Before all else: the kernel keeps from process 1 every signal that it has no handler for,
+    # and what is imported below takes a tenth of a second. Both modules are part of the
+    # interpreter, which is started without `site`: no file has been read yet but this one.
+    # `pybuild.cli.main` puts its own handlers in the place of these.
+    import _signal
+    import posix
+
+    for _number in (_signal.SIGTERM, _signal.SIGINT):
+        _signal.signal(_number, lambda *_: posix._exit(143))  # noqa: SLF001 - a public name of os
+
+    import site
+
+    site.main()
+
 import os
 import sys
 from collections.abc import MutableMapping

@@ -27,10 +27,18 @@ from pybuild.prepare import prepared
 from pybuild.request import BuildRequest, BuildResult
 
 
-def build(request: BuildRequest, emit: Emit, stdin: BinaryIO) -> BuildResult:
+def build(
+    request: BuildRequest, emit: Emit, stdin: BinaryIO, stdout: BinaryIO | None = None
+) -> BuildResult:
     """Build, and deliver where the request says so.
 
     Must be called from a process without other threads: the rootfs may enter namespaces.
+
+    Args:
+        request: What is built.
+        emit: Gets events.
+        stdin: For a context or a Dockerfile on standard input.
+        stdout: Gets the output without a destination; None where standard output is taken.
 
     Raises:
         PybuildError: The build failed; no tag has been pushed.
@@ -46,7 +54,7 @@ def build(request: BuildRequest, emit: Emit, stdin: BinaryIO) -> BuildResult:
             done = execute(job, request.jobs or _processors(), _pushed_early(job.plan, delivery))
             with _closing(tools.rootfs):
                 image = _image(request, job, done)
-                outputs = Outputs(image, request.tags, tools)
+                outputs = Outputs(image, request.tags, tools, stdout)
                 for output in request.outputs:
                     outputs.write(output)
                 if request.load_socket is not None:

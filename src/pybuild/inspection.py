@@ -19,14 +19,14 @@ from pybuild.engine.progress import Progress
 from pybuild.errors import RegistryError
 from pybuild.events import BuildWarning, Emit
 from pybuild.graph.links import ImageKey, ImageUse, Links
-from pybuild.graph.scope import Scope, global_scope
+from pybuild.graph.scope import Scope
 from pybuild.graph.stages import images, reachable, target_stage
 from pybuild.planning import load_dockerfile
 from pybuild.ports import ResolvedImage
 from pybuild.prepare import transport
 from pybuild.registry.client import RegistryClient
 from pybuild.request import BuildRequest
-from pybuild.resolving import FoundStages
+from pybuild.resolving import FoundStages, scope_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def inspect(
         context = source_for(request, stdin, emit=emit).fetch(Path(folder))
         found, dockerfile = load_dockerfile(request, context, progress)
         ignore = ignore_text(context.directory, found.path)
-    scope = global_scope(dockerfile, dict(request.build_args), request.platform, request.target)
+    scope = scope_of(dockerfile, request)
     target = target_stage(dockerfile, request.target)
     contexts = named_contexts(request)
     of_target = reachable(dockerfile, scope, target, contexts)

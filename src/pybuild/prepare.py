@@ -34,6 +34,7 @@ from pybuild.rootfs.open import open_rootfs
 from pybuild.store.blobs import LayoutStore
 from pybuild.store.cache_mounts import DirectoryCaches
 from pybuild.store.claims import claim_directory, sweep
+from pybuild.store.state_directory import require_writable
 from pybuild.surroundings import agents, masking, read_secrets
 
 _SCRATCH = "build-"
@@ -45,6 +46,7 @@ def prepared(request: BuildRequest, emit: Emit, stdin: BinaryIO) -> Iterator[Job
 
     Must be entered in a process without other threads: the rootfs may enter namespaces.
     """
+    require_writable(request.state_dir)
     with ExitStack() as cleanup:
         # First of all: the starter must be there before any thread exists or credential is read.
         rootfs = cleanup.enter_context(

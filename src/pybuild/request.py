@@ -143,14 +143,17 @@ class Output:
 
     Attributes:
         kind: ``oci`` or ``docker`` (an image), ``tar`` or ``local`` (the target's files).
-        destination: A directory or a file.
+        destination: A directory or a file; None is standard output.
         tar: Whether destination is one file; always for ``docker`` and ``tar``, never for
             ``local``.
+        named: Whether an ``oci`` layout lists the image once for each of its names; else it
+            lists it once, without a name, as Kaniko's layouts do.
     """
 
     kind: str
-    destination: Path
+    destination: Path | None
     tar: bool
+    named: bool = True
 
 
 @dataclass(frozen=True, slots=True)

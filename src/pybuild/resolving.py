@@ -11,7 +11,7 @@ from pybuild.engine.tools import Tools
 from pybuild.errors import PybuildError
 from pybuild.graph.plan import Plan, RunAction, Step
 from pybuild.graph.planner import make_plan
-from pybuild.graph.scope import Scope, global_scope
+from pybuild.graph.scope import EPOCH, Scope, global_scope
 from pybuild.graph.stages import (
     ImageKey,
     ImageUse,
@@ -57,7 +57,7 @@ def plan_stages(
         PybuildError: The Dockerfile is wrong, or an image cannot be had.
     """
     target = target_stage(dockerfile, request.target)
-    scope = global_scope(dockerfile, dict(request.build_args), request.platform, request.target)
+    scope = scope_of(dockerfile, request)
     resolved: dict[ImageKey, ResolvedImage] = {}
     while True:
         links = reachable(dockerfile, scope, target, contexts, resolved)
@@ -65,8 +65,37 @@ def plan_stages(
         if not uses:
             break
         resolved |= _resolve(dockerfile, uses, find, tools)
+    for message in _of_other_platforms(links, resolved):
+        tools.progress.warn("InvalidBaseImagePlatform", message)
     plan = make_plan(dockerfile, scope, links, resolved)
     return _with_network(plan, request.run.network), FoundStages(scope, links, resolved)
+
+
+def scope_of(dockerfile: Dockerfile, request: BuildRequest) -> Scope:
+    """What ARGs are given: ``SOURCE_DATE_EPOCH`` wherever it is set, as buildx gives it."""
+    given = dict(request.build_args)
+    if request.source_date_epoch is not None:
+        given.setdefault(EPOCH, str(request.source_date_epoch))
+    return global_scope(dockerfile, given, request.platform, request.target)
+
+
+def _of_other_platforms(links: tuple[Links, ...], resolved: Resolved) -> tuple[str, ...]:
+    """What images are not for that they are used for, where no check of the Dockerfile says it.
+
+    The check is about a FROM without a platform.
+    """
+    uses = [
+        use
+        for link in links
+        for use in (link.base, *link.origins.values())
+        if isinstance(use, ImageUse) and (use is not link.base or link.stage.source.platform)
+    ]
+    said = []
+    for use in uses:
+        has, wanted = resolved[use.key].config.platform, use.platform
+        if (has.os, has.architecture) != (wanted.os, wanted.architecture):
+            said.append(f"{use.reference} is for {has}, not for {wanted}")
+    return tuple(dict.fromkeys(said))
 
 
 def _resolve(

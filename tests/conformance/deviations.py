@@ -52,6 +52,7 @@ GIT_FILES = {
     "add/git_query": ("/folder/g", "/ref/file", "/tag/file"),
     "add/git_ref": ("/default/g", "/folder/g", "/tag/file"),
     "add/git_submodule": ("/out/.gitmodules", "/out/file", "/out/module/file"),
+    "ignore/of_git_context": ("/out/.dockerignore", "/out/ignored", "/out/kept"),
     "contexts/git": ("/all/file", "/all/new", "/all/sub/file", "/sub/file"),
 }
 READ_ONLY = "in a plain container a mount is a copy: what is written there is dropped, and said"

@@ -1,6 +1,7 @@
 """Disks that are full, registries that fail, signals: one clear error each, or a build that ends
 right."""
 
+import json
 import os
 import secrets
 import signal
@@ -50,8 +51,9 @@ def context(tmp_path):
 def build(run_image, registry, context, repository):
     """Build by way of a host; gives what came out."""
 
-    def run(host, text=TEXT, file_bytes=1000, **options):
-        arguments = ["build", "--push", "--tag", f"{host}/{repository}:v1", "/workspace"]
+    def run(host, text=TEXT, file_bytes=1000, more=(), **options):
+        destinations = [*more, "--tag", f"{host}/{repository}:v1"]
+        arguments = ["build", "--push", *destinations, "/workspace"]
         project = context(text.replace("{host}", host), file_bytes)
         return run_image(arguments, mounts={project: "/workspace:ro"}, **options)
 
@@ -113,11 +115,38 @@ def test_a_line_that_is_cut_always(build, registry):
     failed(done, build, 5, "sha256:")
 
 
-def test_a_layer_that_is_not_what_its_digest_says(build, registry):
+MIDDLE = 500_000
+CHANGES = {
+    "first byte": (0,),
+    "time in the header of gzip": (4,),
+    "middle": (MIDDLE,),
+    "length at the end of gzip": (-1,),
+    "several": (1, MIDDLE, MIDDLE + 1, -9),
+}
+
+
+@pytest.mark.parametrize("offsets", CHANGES.values(), ids=CHANGES)
+def test_a_layer_that_is_not_what_its_digest_says_is_not_kept(build, registry, tmp_path, offsets):
     (layer,) = images.layers_of(f"{registry.host}/base:v1")
-    with FaultyProxy(registry.host, [Trouble(f"GET .*{layer}", change=True)]) as proxy:
-        done = build(proxy.host)
+    state = tmp_path / "state"
+    state.mkdir()
+    volume = ["--volume", f"{state}:/pybuild/state"]
+    with FaultyProxy(registry.host, [Trouble(f"GET .*{layer}", changed=offsets)]) as proxy:
+        done = build(proxy.host, options=volume)
     failed(done, build, 6, layer)
+    assert proxy.struck
+    hexadecimal = layer.removeprefix("sha256:")
+    assert [path for path in state.rglob("*") if hexadecimal in path.name] == []
+
+    succeeded(build(registry.host, options=volume), build)
+
+
+def test_a_configuration_that_is_not_what_its_digest_says(build, registry):
+    manifest = json.loads(images.crane(None, "manifest", f"{registry.host}/base:v1"))
+    digest = manifest["config"]["digest"]
+    with FaultyProxy(registry.host, [Trouble(f"GET .*{digest}", changed=(-2,))]) as proxy:
+        done = build(proxy.host)
+    failed(done, build, 6, digest)
 
 
 @pytest.mark.parametrize("refused", ["^POST .*/blobs/uploads", "^PUT .*/manifests"])
@@ -125,6 +154,26 @@ def test_a_refused_push(build, registry, refused):
     with FaultyProxy(registry.host, [Trouble(refused, status=403)]) as proxy:
         done = build(proxy.host)
     failed(done, build, 5, proxy.host)
+
+
+SECOND_REFUSES = {
+    "an upload": Trouble("^POST .*/blobs/uploads", status=403),
+    "a blob": Trouble("^P(UT|ATCH) .*/blobs/uploads", status=403),
+    "a blob for lack of room": Trouble("^P(UT|ATCH) .*/blobs/uploads", status=507),
+    "the manifest": Trouble("^PUT .*/manifests", status=400),
+}
+
+
+@pytest.mark.parametrize("trouble", SECOND_REFUSES.values(), ids=SECOND_REFUSES)
+def test_a_second_destination_that_refuses_leaves_the_first_without_a_tag(
+    build, registry, repository, trouble
+):
+    first = f"{registry.host}/{repository}-first:v1"
+    with FaultyProxy(registry.host, [trouble]) as proxy:
+        done = build(proxy.host, TEXT.replace("{host}", registry.host), more=["--tag", first])
+    failed(done, build, 5, proxy.host)
+    assert proxy.struck
+    assert not images.has_tag(first)
 
 
 class Started:
@@ -181,6 +230,23 @@ def test_sigterm_in_the_middle_of_an_upload(start, build, registry):
 
     failed(done, build, 143)
     assert seconds < QUICK_S
+
+
+@pytest.mark.parametrize("after_s", [0.05, 0.1, 0.15])
+def test_sigterm_right_after_the_start(image, registry, repository, context, after_s):
+    """Process 1 gets no signal without a handler: there is one before the program is read."""
+    reference = f"{registry.host}/{repository}:v1"
+    project = context("FROM scratch\nCOPY file /file\n")
+    options = ["--detach", "--network", "host", "--volume", f"{project}:/workspace:ro"]
+    name = daemon.docker("run", *options, image, "build", "--push", "-t", reference, ".").strip()
+    try:
+        time.sleep(after_s)
+        daemon.docker("kill", "--signal", "TERM", name)
+
+        assert daemon.docker("wait", name).strip() == "143"
+        assert not images.has_tag(reference)
+    finally:
+        daemon.docker("rm", "--force", name)
 
 
 @pytest.fixture

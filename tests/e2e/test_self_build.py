@@ -1,10 +1,14 @@
 """The action image builds its own Dockerfile in a plain container, and what comes out is that
-image: `test_image.py` runs on it too."""
+image: `test_image.py` runs on it too, and so do the tests that run inside."""
 
+import functools
 import json
 import subprocess
 
-from e2e import images, projects
+import pytest
+
+from e2e import images, inside, projects
+from e2e.builds import Build, succeeded
 from tools.services import daemon, machine
 from tools.services.programs import program
 
@@ -70,3 +74,56 @@ def test_it_builds_the_example(run_image, self_built, tmp_path, open_registry, r
 
     assert done.returncode == 0, done.stderr
     assert images.output_of(reference) == "Hello from Linux, built without a daemon\n"
+
+
+@pytest.mark.parametrize("tests", inside.TESTS)
+def test_every_test_inside_passes_in_it(self_built, tmp_path, tests):
+    inside.passes(self_built.reference, tmp_path / "inside", tests)
+
+
+EVERYTHING = """
+FROM {library}/debian:bookworm-slim AS tools
+RUN dpkg -s dpkg > /from-debian && install -d -o 33 -m 2755 /kept
+FROM {library}/busybox:latest
+COPY --from=tools /from-debian /
+COPY --from=tools --chown=7 /kept /kept
+RUN --mount=type=bind,target=/context --mount=type=bind,from=tools,source=/etc,target=/other \
+    cat /context/file /other/debian_version > /bound
+RUN --mount=type=cache,target=/cache echo 1 >> /cache/n
+RUN --mount=type=cache,target=/cache cp /cache/n /count
+RUN --mount=type=secret,id=token wc -c < /run/secrets/token > /size
+RUN <<end
+echo made > /made
+rm /from-debian
+end
+COPY <<end /text
+of the Dockerfile
+end
+USER 33
+WORKDIR /tmp/home
+RUN id -u > /tmp/user
+"""
+
+
+def test_it_runs_mounts_and_copies(run_image, self_built, tmp_path, open_registry, repository):
+    secret = projects.project(tmp_path / "secret", {"token": "hunter2"}) / "token"
+    reference = f"{open_registry.host}/{repository}:v1"
+    run_it = functools.partial(run_image, built=self_built.reference)
+    build = Build(run_it, open_registry, tmp_path / "project", reference)
+
+    succeeded(
+        build(
+            EVERYTHING,
+            mounts={secret: "/run/token:ro"},
+            more=["--secret", "id=token,src=/run/token"],
+        )
+    )
+
+    files = build.files()
+    assert files["bound"].startswith(b"context\n12.")
+    assert (files["count"], files["size"]) == (b"1\n", b"7\n")
+    assert (files["made"], files["text"]) == (b"made\n", b"of the Dockerfile\n")
+    assert files["tmp/user"] == b"33\n"
+    assert not files.keys() & {"from-debian", "run/secrets/token", "cache/n"}
+    command = [program("crane"), "validate", "--remote", reference]
+    subprocess.run(command, check=True, capture_output=True)

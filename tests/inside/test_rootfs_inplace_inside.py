@@ -193,6 +193,35 @@ def test_a_change_to_the_builder_is_an_integrity_error(busybox, script, named):
         Path("/pybuild").chmod(0o755)
 
 
+@pytest.mark.parametrize(
+    ("script", "named"),
+    [
+        ("rm -rf /pybuild/state", "/pybuild/state"),
+        ("rm -rf /pybuild/state/*", "/pybuild/state/blobs"),
+        ("rm -rf /pybuild/state; mkdir /pybuild/state", "/pybuild/state/blobs"),
+        ("mv /pybuild/state /moved", "/pybuild/state"),
+        ("rm -rf /pybuild/tmp", "/pybuild/tmp"),
+        ("rm -rf /pybuild/mounts", "/pybuild/mounts"),
+    ],
+)
+def test_directories_that_builds_write_to_may_not_go(busybox, script, named):
+    (STATE / "blobs" / "blobs").mkdir(parents=True, exist_ok=True)
+    try:
+        with pytest.raises(errors.IntegrityError) as caught:
+            sh(busybox, script)
+        assert caught.value.message == f"the command removed the builder's own files in {named}"
+        assert caught.value.hint == "keep RUN commands away from /pybuild; nothing was pushed"
+    finally:
+        for directory in (STATE, Path("/pybuild/tmp"), Path("/pybuild/mounts")):
+            directory.mkdir(exist_ok=True)
+
+
+def test_what_is_in_them_may_change(busybox):
+    (STATE / "blobs" / "old").mkdir(parents=True, exist_ok=True)
+    assert sh(busybox, "rmdir /pybuild/state/blobs/old; touch /pybuild/state/new") == (0, [])
+    assert sh(busybox, "rm /pybuild/state/new") == (0, [])
+
+
 CLUMSY = [
     "echo x >> /pybuild/stages/other/etc/passwd",
     "find / -xdev -perm /6000 -exec chmod a-s {} + 2>/dev/null; true",

@@ -64,7 +64,7 @@ def line(one: Instruction, escape: str) -> str:  # noqa: C901, PLR0911, PLR0912 
     match one:
         case From(base=base, name=name, platform=platform):
             named = f" AS {name}" if name else ""
-            return f"FROM {flags(platform=platform)}{base}{named}"
+            return f"FROM {flags(platform=platform)}{rest(base)}{named}"
         case Env(pairs=pairs):
             return f"ENV {pairs_text(pairs, escape)}"
         case Label(pairs=pairs):
@@ -89,7 +89,7 @@ def line(one: Instruction, escape: str) -> str:  # noqa: C901, PLR0911, PLR0912 
         case HealthCheck(command=command, flags=given):
             return f"HEALTHCHECK {flags(**dict(given))}CMD {command_text(command, 'CMD')}"
         case OnBuild(text=trigger):
-            return f"ONBUILD {rest(trigger)}"
+            return f"ONBUILD {trigger}"  # whose own flags may have been ended
         case Expose(ports=ports):
             return f"EXPOSE {rest(' '.join(ports))}"
         case Volume(paths=words) | Shell(words=words):
@@ -143,15 +143,17 @@ def pairs_text(pairs: tuple[tuple[str, str], ...], escape: str) -> str:
     """``name=value`` words, or the form for one value with blanks."""
     name, value = pairs[0]
     if len(pairs) == 1 and not is_one_word(f"{name}={value}", escape):
-        return rest(f"{name} {value}")
+        blanks = "  " if name.endswith(escape) else " "  # the first may be the name's
+        return rest(f"{name}{blanks}{value}")
     return rest(" ".join(f"{name}={value}" for name, value in pairs))
 
 
 def is_one_word(word: str, escape: str) -> bool:
-    """Whether no blank stands outside quotes and escapes."""
+    """Whether no blank stands outside quotes and escapes, and no escape at the end."""
     esc = re.escape(escape)
     quoted = rf"{esc}.|'[^']*'?|\"(?:[^\"{esc}]|{esc}.)*\"?"
-    return not BLANK.search(re.sub(quoted, "", word, flags=re.DOTALL))
+    left = re.sub(quoted, "", word, flags=re.DOTALL)
+    return not BLANK.search(left) and not left.endswith(escape)
 
 
 def command_text(command: Command, before: str = "") -> str:

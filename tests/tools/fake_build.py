@@ -40,8 +40,10 @@ class FakeBuild:
         self.says = says
         self.warns = warns
 
-    def __call__(self, request, emit, _stdin):
+    def __call__(self, request, emit, _stdin, stdout):
         self.request = request
+        if stdout is not None:
+            stdout.write(b"the archive")
         emit(Debug("a detail"))
         emit(VertexStarted(1, TITLE, 0.0))
         for line in self.says:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import http.client
 import re
+import ssl
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Self
 
 _BLOCK_BYTES = 1 << 16
@@ -30,7 +32,9 @@ class Trouble:
             by side have no order, and chance must not hit all attempts at one of them.
         status: Answered in the registry's place, with ``headers``.
         cut_after: Close the line after so many bytes of the answer's body.
-        change: Turn the answer's first byte over.
+        changed: Offsets in the answer's body of bytes that are turned over; from its end where
+            they are negative.
+        elsewhere: Host and port that stand in the answer's ``Location`` instead of the proxy's own.
         delay_s: Wait so long for each 64 KiB of the request's body.
     """
 
@@ -41,7 +45,8 @@ class Trouble:
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
     cut_after: int | None = None
-    change: bool = False
+    changed: tuple[int, ...] = ()
+    elsewhere: str | None = None
     delay_s: float = 0
     seen: int = 0
     hits: Counter[str] = field(default_factory=Counter)
@@ -66,11 +71,13 @@ class FaultyProxy:
     Attributes:
         upstream: The registry's host and port.
         troubles: The first that strikes is the one.
+        certificate: A folder with cert.pem and key.pem; then it speaks https.
         struck: The requests that something happened to.
     """
 
     upstream: str
     troubles: list[Trouble]
+    certificate: Path | None = None
     struck: list[str] = field(default_factory=list)
 
     def __enter__(self) -> Self:
@@ -78,6 +85,13 @@ class FaultyProxy:
         handler = type("Bound", (_Handler,), {"proxy": self})
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.server.daemon_threads = True
+        if self.certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self.certificate / "cert.pem", self.certificate / "key.pem")
+            # The handshake belongs to the thread of a connection, not to that which accepts it.
+            self.server.socket = context.wrap_socket(
+                self.server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
         self.thread.start()
         return self
@@ -113,7 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
     def handle_one_request(self):
         try:
             super().handle_one_request()
-        except (ConnectionError, TimeoutError):
+        except (ConnectionError, TimeoutError, ssl.SSLError):
             self.close_connection = True
 
     def do_GET(self):
@@ -127,7 +141,10 @@ class _Handler(BaseHTTPRequestHandler):
 
         upstream = http.client.HTTPConnection(self.proxy.upstream)
         try:
-            upstream.request(self.command, self.path, body, dict(self.headers.items()))
+            headers = dict(self.headers.items())
+            if self.proxy.certificate:
+                headers["X-Forwarded-Proto"] = "https"
+            upstream.request(self.command, self.path, body, headers)
             self.hand_back(upstream.getresponse(), trouble)
         finally:
             upstream.close()
@@ -145,13 +162,18 @@ class _Handler(BaseHTTPRequestHandler):
             yield block
 
     def hand_back(self, answer: http.client.HTTPResponse, trouble: Trouble) -> None:
-        self.reply(answer.status, dict(answer.getheaders()))
-        left = trouble.cut_after
+        headers = dict(answer.getheaders())
+        if trouble.elsewhere:
+            where = headers.get("Location", "")
+            headers["Location"] = where.replace(self.proxy.host, trouble.elsewhere)
+        self.reply(answer.status, headers)
+        length = int(headers.get("Content-Length", 0))
+        changed = {offset % length for offset in trouble.changed}
+        left, at = trouble.cut_after, 0
         while block := answer.read(_BLOCK_BYTES if left is None else min(left, _BLOCK_BYTES)):
             left = None if left is None else left - len(block)
-            if trouble.change:
-                block, trouble.change = bytes([block[0] ^ 1]) + block[1:], False
-            self.wfile.write(block)
+            self.wfile.write(_turned_over(block, {offset - at for offset in changed}))
+            at += len(block)
         self.close_connection = left is not None
 
     def reply(self, status: int, headers: dict[str, str]) -> None:
@@ -160,3 +182,10 @@ class _Handler(BaseHTTPRequestHandler):
             if name.lower() not in _HOP_BY_HOP:
                 self.send_header(name, value)
         self.end_headers()
+
+
+def _turned_over(block: bytes, offsets: set[int]) -> bytes:
+    inside = {offset for offset in offsets if 0 <= offset < len(block)}
+    return (
+        bytes(byte ^ (number in inside) for number, byte in enumerate(block)) if inside else block
+    )

@@ -16,6 +16,8 @@ _NOBODY_IN_PARTICULAR = 54321
 ROOT = "root"
 MANY_IDS = ("root without SYS_ADMIN", "plain user with newuidmap")
 ONE_ID = "plain user"
+ROOT_OF_ONE_ID = "root without SYS_ADMIN, SETUID and SETGID"
+"""As a plain user without ranges, but one who may read a virtual environment below /root."""
 
 
 @contextlib.contextmanager
@@ -24,7 +26,9 @@ def rights(kind):
     if kind == ROOT:
         yield []
     elif kind == MANY_IDS[0]:
-        yield ["--bounding-set=-sys_admin", "--inh-caps=-sys_admin"]
+        yield _without("sys_admin")
+    elif kind == ROOT_OF_ONE_ID:
+        yield _without("sys_admin", "setuid", "setgid")
     elif kind == ONE_ID:
         yield _as_user(_NOBODY_IN_PARTICULAR)
     else:
@@ -69,6 +73,11 @@ def run(kind, place, program, *arguments):
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return json.loads(done.stdout)
+
+
+def _without(*capabilities):
+    names = ",".join(f"-{name}" for name in capabilities)
+    return [f"--bounding-set={names}", f"--inh-caps={names}"]
 
 
 def _as_user(name):

@@ -153,7 +153,7 @@ def _log(prepared: Prepared, invocation: Invocation, commands: WorkflowCommands)
 
 def _hand_over(checkout: Checkout, prepared: Prepared, commands: WorkflowCommands) -> None:
     request, files = prepared.request, prepared.files
-    written = [output.destination for output in request.outputs]
+    written = [output.destination for output in request.outputs if output.destination]
     written += [path for path in (files.image_id, files.metadata, files.digest) if path]
     if request.hook.script:
         written.append(Path(request.context))

@@ -33,7 +33,8 @@ def run(invocation: Invocation) -> int:
         from pybuild.cli.check_command import call  # noqa: PLC0415 - the two know each other
 
         return call(prepared, prepared.call, invocation)
-    outcome = conduct(prepared, invocation, log_for(prepared, invocation, text_log))
+    log = log_for(prepared, invocation, text_log)
+    outcome = conduct(prepared, invocation, log, stdout_is_free=True)
     return outcome.status if isinstance(outcome, PybuildError) else 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from pybuild.cli.invocation import Invocation
 from pybuild.errors import PybuildError, StateError, UsageError
@@ -24,7 +25,12 @@ _LEVELS = {"trace": Level.DETAILS, "debug": Level.DETAILS, "info": Level.PROGRES
 
 
 def conduct(
-    prepared: Prepared, invocation: Invocation, log: Log, watch: Emit | None = None
+    prepared: Prepared,
+    invocation: Invocation,
+    log: Log,
+    watch: Emit | None = None,
+    *,
+    stdout_is_free: bool = False,
 ) -> Outcome:
     """Build, log, write the result's files.
 
@@ -33,6 +39,7 @@ def conduct(
         invocation: Whose streams and builder are used.
         log: Told everything.
         watch: Told every event too.
+        stdout_is_free: Whether an output may go to standard output, where no log goes then.
 
     Returns:
         The result; None after a dry run, whose plan is printed; or the error, which the log has
@@ -52,7 +59,8 @@ def conduct(
             plan = invocation.planner()(prepared.request, emit, invocation.stdin)
             invocation.out.line(plan.rstrip("\n"))
             return None
-        result = invocation.builder()(prepared.request, emit, invocation.stdin)
+        stdout = _archive_stream(prepared, invocation, free=stdout_is_free)
+        result = invocation.builder()(prepared.request, emit, invocation.stdin, stdout)
         write_result(prepared.files, result)
         log.finish(result)
     except PybuildError as error:
@@ -69,7 +77,8 @@ def log_for(prepared: Prepared, invocation: Invocation, text: Callable[[Lines], 
         case "rawjson":
             return JsonLog(err, invocation.masker)
         case "quiet":
-            return QuietLog(PlainLog(err, Level.WARNINGS), err, invocation.out)
+            out = err if _writes_to_stdout(prepared) else invocation.out
+            return QuietLog(PlainLog(err, Level.WARNINGS), err, out)
         case _:
             return text(err)
 
@@ -82,6 +91,27 @@ def text_log(lines: Lines, level: Level = Level.PROGRESS) -> Log:
 def level_of(verbosity: str) -> Level:
     """How much a log tells for Kaniko's word for it."""
     return _LEVELS.get(verbosity, Level.WARNINGS)
+
+
+def _writes_to_stdout(prepared: Prepared) -> bool:
+    return any(output.destination is None for output in prepared.request.outputs)
+
+
+def _archive_stream(prepared: Prepared, invocation: Invocation, *, free: bool) -> BinaryIO | None:
+    """Standard output for bytes; None where nothing goes there.
+
+    Raises:
+        UsageError: It is a terminal, or is for the log.
+    """
+    if not _writes_to_stdout(prepared):
+        return None
+    if not free:
+        problem = "an output cannot go to standard output, which has the log here"
+    elif invocation.stdout.isatty():
+        problem = "an output is not written to standard output while that is a terminal"
+    else:
+        return invocation.stdout.buffer
+    raise UsageError(problem, hint="name the file to write: dest=FILE")
 
 
 def write_result(files: ResultFiles, result: BuildResult) -> None:

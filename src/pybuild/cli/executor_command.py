@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -24,15 +25,27 @@ from pybuild.settings.values import Values, from_environment, unknown_variables
 
 def run(invocation: Invocation) -> int:
     """Build as Kaniko's flags say."""
-    if invocation.arguments == ("version",):
-        from pybuild.cli import version_command  # noqa: PLC0415 - reads package metadata
-
-        return version_command.run(invocation.with_arguments(()))
     parsed = argv.parse(invocation.arguments, kaniko.flags())
     if any(flag.name in {"h", "help"} for flag, _ in parsed.flags):
         invocation.out.line(executor_help())
         return 0
-    return _build(parsed, invocation)
+    if parsed.positionals[:1] == ("version",):  # its flags are those of all its commands (cobra)
+        from pybuild.cli import version_command  # noqa: PLC0415 - reads package metadata
+
+        return version_command.run(invocation.with_arguments(parsed.positionals[1:]))
+    with _hints():
+        build, plan = _hints()(invocation.builder()), _hints()(invocation.planner())
+        return _build(parsed, replace(invocation, build=build, plan=plan))
+
+
+@contextmanager
+def _hints() -> Iterator[None]:
+    """What is advised has the names of this command's flags."""
+    try:
+        yield
+    except PybuildError as error:
+        error.hint = kaniko.in_kanikos_words(error.hint)
+        raise
 
 
 def _build(parsed: argv.Parsed, invocation: Invocation) -> int:
@@ -43,6 +56,8 @@ def _build(parsed: argv.Parsed, invocation: Invocation) -> int:
     prepared = compose(values, invocation.place())
     git = replace(prepared.request.git, pull_http=kaniko.pull_http(env))
     request = replace(prepared.request, git=git)
+    if "output" in typed.layer:
+        request = replace(request, outputs=kaniko.exact_layouts(request.outputs))
     warnings = (*typed.warnings, *set_.warnings, *unknown_variables(env))
     prepared = replace(prepared, request=request).with_warnings(warnings)
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import BinaryIO, Protocol, TextIO
 
 from pybuild.events import Emit
 from pybuild.masking import Masker
@@ -16,7 +16,16 @@ from pybuild.report.lines import Lines
 from pybuild.request import BuildRequest, BuildResult
 from pybuild.settings.place import IMAGE_MARKER, Place
 
-Build = Callable[[BuildRequest, Emit, BinaryIO], BuildResult]
+
+class Build(Protocol):
+    """What builds: ``pybuild.build.build``, or a test's stand-in."""
+
+    def __call__(
+        self, request: BuildRequest, emit: Emit, stdin: BinaryIO, stdout: BinaryIO | None, /
+    ) -> BuildResult:
+        """Build a request; stdout gets the output without a destination."""
+
+
 Plan = Callable[[BuildRequest, Emit, BinaryIO], str]
 
 

@@ -7,12 +7,13 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
 from types import FrameType, MappingProxyType
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from pybuild.cli.invocation import Invocation
+from pybuild.cli.start import ENDING, end_at_once
 from pybuild.errors import PybuildError, StepFailed, Terminated, UsageError
 from pybuild.report.outcome import error_lines
 from pybuild.settings.argv import closest
@@ -39,12 +40,16 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; the exit code is the answer."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _terminate)
-    status = run(Invocation.of_this_process(argv))
+    try:
+        _on_signals(_terminate)
+        status = run(Invocation.of_this_process(argv))
+    except Terminated:  # before the run or after it
+        status = Terminated.exit_code
+    _on_signals(end_at_once)
     if status == Terminated.exit_code:
         # The trees are gone and the root is restored; no upload's thread is waited for.
         os._exit(status)
+    _flush_or_silence(sys.stdout)
     return status
 
 
@@ -121,9 +126,24 @@ def _secrets(env: Mapping[str, str]) -> list[str]:
     return [env[name] for name in names if env.get(name)]
 
 
+def _on_signals(handler: Callable[[int, FrameType | None], object]) -> None:
+    for number in ENDING:
+        signal.signal(number, handler)
+
+
+def _flush_or_silence(stream: TextIO) -> None:
+    """Keep the interpreter's own last flush quiet, where an archive's reader has gone away."""
+    try:
+        stream.flush()
+    except OSError:  # it has been told of by whoever wrote
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
+
+
 def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
-    # A second signal ends the process at once.
-    signal.signal(number, signal.SIG_DFL)
+    # A second signal ends the process at once; SIG_DFL would be no end for process 1.
+    signal.signal(number, end_at_once)
     raise Terminated(f"ended by {signal.Signals(number).name}")
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from pybuild.digest import from_raw
 from pybuild.errors import ContextError
-from pybuild.graph.encoding import Value, encode
 from pybuild.tree.entry import Entry, Kind
 from pybuild.tree.index import TreeIndex
 
@@ -43,7 +42,7 @@ class SourceFiles:
 
     def digest_of(self, roots: tuple[tuple[bytes, bytes], ...]) -> bytes:
         """A digest of everything at and below roots, each a name and a path; see ``facts``."""
-        listed = Listing("context 2")
+        listed = Listing(b"context 2")
         for name, path in roots:
             listed.add(name)
             top = self.tree.get(path)
@@ -51,7 +50,7 @@ class SourceFiles:
                 listed.add(self.facts(entry))
         return listed.digest()
 
-    def facts(self, entry: Entry) -> Value:
+    def facts(self, entry: Entry) -> bytes:
         """Name, type, mode, link target and bytes of an entry of the tree, for a key.
 
         Not its times, and not its owner, which becomes 0:0. A file's digest goes into the tree, so
@@ -62,18 +61,22 @@ class SourceFiles:
         if entry.kind is Kind.FILE and not content:
             content = self.digest(entry.path)
             self.tree.put(entry.hashed(entry.path, content))
-        return entry.path, entry.kind.value, entry.mode, entry.link, content
+        path, link = entry.path, entry.link
+        kind = entry.kind.value.encode()
+        # Lengths stand before what may hold anything, so that no two entries look the same.
+        return b"%d:%b%b %o %d:%b%b" % (len(path), path, kind, entry.mode, len(link), link, content)
 
 
 class Listing:
-    """The digest of a list of values, which is never held: it would take 300 bytes a file."""
+    """The digest of a list of byte strings, which is never held: it takes 300 bytes a file."""
 
-    def __init__(self, name: str) -> None:
-        self._digest = hashlib.sha256(encode(name))
+    def __init__(self, name: bytes) -> None:
+        self._digest = hashlib.sha256()
+        self.add(name)
 
-    def add(self, value: Value) -> None:
-        """Take in one more value."""
-        self._digest.update(encode(value))
+    def add(self, value: bytes) -> None:
+        """Take in one more."""
+        self._digest.update(b"%d:%b" % (len(value), value))
 
     def digest(self) -> bytes:
         """Of all that were added, in their order."""
@@ -92,8 +95,11 @@ def hash_file(path: bytes) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             shown = os.fsdecode(path)
             raise ContextError(f"cannot read {shown}: it is not a regular file any more")
-        while piece := os.read(fd, min(status.st_size + 1, _PIECE)):
+        wanted = min(status.st_size + 1, _PIECE)
+        while piece := os.read(fd, wanted):
             digest.update(piece)
+            if len(piece) < wanted:
+                break  # a file gives less than it is asked for at its end only
     except OSError as error:
         raise ContextError(f"cannot read {os.fsdecode(path)}: {error.strerror}") from error
     finally:

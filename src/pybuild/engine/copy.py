@@ -44,7 +44,7 @@ def copied_digest(action: CopyAction, part: Files, files: SourceFiles) -> bytes:
         ContextError: A file cannot be read.
     """
     _chmod(action)
-    listed = Listing("copied")
+    listed = Listing(b"copied 1")
     for found in tree_parts(action, part, files):
         for selected in found.selected:
             listed.add(selected.name)

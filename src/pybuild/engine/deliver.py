@@ -99,10 +99,18 @@ class Delivery:
                 for layer in image.layers:
                     self._on_their_way[repository, layer.descriptor.digest].result()
                 config.result()
+        if len(self._repositories) > 1:
+            self._try_manifest(image)
         for tag in self._tags:
             title = f"pushing manifest for {tag}@{image.descriptor.digest}"
             with self._tools.progress.vertex(title):
                 self._push_manifest(tag, image)
+
+    def _try_manifest(self, image: BuiltImage) -> None:
+        """Put the manifest under its digest, so that who refuses it does so before a tag moves."""
+        for repository in self._repositories:
+            digest = image.descriptor.digest
+            self._tools.registry.push_manifest(repository, digest, image.manifest)
 
     def _push_manifest(self, tag: Reference, image: BuiltImage) -> None:
         try:

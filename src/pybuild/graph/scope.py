@@ -14,7 +14,9 @@ from pybuild.oci.platform import Platform
 PROXY_ARGS = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
 """Known to every RUN without an ARG, in both cases (BuildKit, dockerfile2llb ``proxyEnv``)."""
 
-_EPOCH = "SOURCE_DATE_EPOCH"
+EPOCH = "SOURCE_DATE_EPOCH"
+"""Given wherever it is set, by the environment too."""
+
 _TO_BUILDER = "BUILDKIT_"
 """Build-args that speak to the builder and count as used."""
 
@@ -71,7 +73,7 @@ def global_scope(
 
 def used_without_arg(name: str) -> bool:
     """Whether a build-arg means something without an ARG in the Dockerfile."""
-    return name.upper() in PROXY_ARGS or name == _EPOCH or name.startswith(_TO_BUILDER)
+    return name.upper() in PROXY_ARGS or name == EPOCH or name.startswith(_TO_BUILDER)
 
 
 def expanded(dockerfile: Dockerfile, location: Location, word: str, env: Mapping[str, str]) -> str:

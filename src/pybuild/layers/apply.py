@@ -10,6 +10,7 @@ from typing import TypeGuard
 
 from pybuild.archive import compression, tar
 from pybuild.archive.errors import ArchiveError
+from pybuild.archive.sources import blamed_first
 from pybuild.digest import Digest, from_raw
 from pybuild.errors import IntegrityError
 from pybuild.layers import whiteouts
@@ -33,7 +34,8 @@ def unpack_layer(
     """Unpack a layer over what root holds.
 
     Args:
-        chunks: The blob's bytes; read to the end, so that its own check happens. Read in a thread.
+        chunks: The blob's bytes; read to the end, so that its own check happens, even where they
+            make no sense before. Read in a thread.
         root: The tree of the layers below.
         media_type: The descriptor's.
         diff_id: Of the tar; None checks nothing.
@@ -54,7 +56,8 @@ def unpack_layer(
     digest = hashlib.sha256()
     try:
         with (
-            Prefetch(compression.decompress(chunks)) as unpacked,
+            blamed_first(chunks) as packed,
+            Prefetch(compression.decompress(packed)) as unpacked,
             Worker(digest.update) as hashing,
             Applier(root, warn, record, unset_xattrs) as applier,
         ):

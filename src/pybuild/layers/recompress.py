@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pybuild.archive.compression import decompress
 from pybuild.archive.errors import ArchiveError
+from pybuild.archive.sources import blamed_first
 from pybuild.digest import Digest
 from pybuild.errors import IntegrityError
 from pybuild.layers.blob import LayerBlob
@@ -33,7 +34,11 @@ def recompress(
         StateError: The store cannot be written.
     """
     try:
-        with LayerBlob(store, compression) as blob, Prefetch(decompress(pieces)) as tar:
+        with (
+            LayerBlob(store, compression) as blob,
+            blamed_first(pieces) as packed,
+            Prefetch(decompress(packed)) as tar,
+        ):
             for piece in tar:
                 blob.put(piece)
             return blob.finish()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pybuild.errors import BlobMissing, IntegrityError, RegistryError
-from pybuild.events import BuildWarning, Debug
+from pybuild.events import Debug
 from pybuild.oci import media
 from pybuild.oci.config import ImageConfig
 from pybuild.oci.document import Node
@@ -67,7 +67,6 @@ def _resolve_at(
     manifest = Manifest.parse(document.data, source=document.source, media_type=document.media_type)
     _check_is_image(manifest, reference)
     config = _config(session, place, manifest, reference)
-    _warn_of_platform(session, config, reference, platform)
     return ResolvedImage(
         reference.pinned(document.digest), place, document.digest, manifest, config
     )
@@ -148,15 +147,6 @@ def _config(
             f" {len(config.diff_ids)}"
         )
     return config
-
-
-def _warn_of_platform(
-    session: Session, config: ImageConfig, reference: Reference, wanted: Platform
-) -> None:
-    has = config.platform
-    if (has.os, has.architecture) != (wanted.os, wanted.architecture):
-        message = f"{reference} is for {has}, not for {wanted}"
-        session.emit(BuildWarning("InvalidBaseImagePlatform", message))
 
 
 def _refused(

@@ -11,7 +11,7 @@ import fcntl
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
@@ -33,6 +33,7 @@ from pybuild.rootfs.run.protocol import RunSpec
 from pybuild.rootfs.starter import Starter
 
 _ROOT_UID = 0
+_KEEP_AWAY = "keep RUN commands away from /pybuild; nothing was pushed"
 
 
 class InplaceRootfs:
@@ -55,7 +56,9 @@ class InplaceRootfs:
         self._watched: list[InplaceTree] = []
         self._closing = ExitStack()
         self._files: snapshot.Snapshot | None = None
-        self._written = self.layout.written(os.fsencode(state_dir))
+        self._state_dir = os.fsencode(state_dir)
+        self._written = self.layout.written(self._state_dir)
+        self._kept: frozenset[bytes] = frozenset()
 
         self._refuse_elsewhere()
         self._take_place()
@@ -115,21 +118,27 @@ class InplaceRootfs:
         """Know how everything looks that a RUN must not change."""
         self.starter.wait_ready()
         self._files = self._files or self._look_at_own()
+        self._kept = frozenset(self._directories_in_use())
         self._watched = [tree for tree in self.trees if tree.look()]
 
     def after_run(self, ran: InplaceTree) -> None:
         """Make sure that it did not; trees that it changed are damaged from now on.
 
         Raises:
-            IntegrityError: The builder's own files changed.
+            IntegrityError: The builder's own files changed, or directories it writes to are gone.
         """
+        if gone := sorted(path for path in self._kept if not os.path.isdir(path)):
+            raise IntegrityError(
+                f"the command removed the builder's own files in {os.fsdecode(gone[0])}",
+                hint=_KEEP_AWAY,
+            )
         seen = self._look_at_own()
         if paths := [*snapshot.changed_but_for(self._files or {}, seen, snapshot.is_byte_code)]:
             path = max(paths, key=lambda path: path.count(b"/"))  # not just its directory
             raise IntegrityError(
                 f"the command changed the builder's own file /{os.fsdecode(self.layout.prefix)}"
                 f"/{os.fsdecode(path)}",
-                hint="keep RUN commands away from /pybuild; nothing was pushed",
+                hint=_KEEP_AWAY,
             )
         self._files = seen
         for tree in self._watched:
@@ -157,6 +166,17 @@ class InplaceRootfs:
         status = os.lstat(self.layout.home)
         owner = status.st_uid << 32 | status.st_gid
         return snapshot.with_root(seen, (status.st_mode, owner))
+
+    def _directories_in_use(self) -> Iterator[bytes]:
+        """What may change while a RUN runs, but not go; in the state directory, one level of it.
+
+        Deeper in it, builds in other containers may remove what is theirs.
+        """
+        yield from filter(os.path.isdir, self.layout.working_directories)
+        if os.path.isdir(self._state_dir):
+            yield self._state_dir
+            with os.scandir(self._state_dir) as found:
+                yield from (it.path for it in found if it.is_dir(follow_symlinks=False))
 
     def _refuse_elsewhere(self) -> None:
         if reason := refusal(self.layout):

@@ -55,6 +55,11 @@ class Layout:
         return os.path.join(self.home, b"tmp")
 
     @property
+    def working_directories(self) -> tuple[bytes, ...]:
+        """Where builds write, whatever the state directory is."""
+        return tuple(os.path.join(self.home, name) for name in _WRITTEN)
+
+    @property
     def never_moved(self) -> frozenset[bytes]:
         """The kernel's filesystems and the prefix, relative to the root."""
         return frozenset({*_NEVER_MOVED, self.prefix})

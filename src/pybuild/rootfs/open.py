@@ -27,6 +27,7 @@ def open_rootfs(mode: str, state_dir: Path, emit: events.Emit) -> ports.Rootfs:
     Raises:
         UsageError: There is no such mode.
         HostUnsupported: None that mode allows works here; names every reason.
+        StateError: The state directory cannot be written.
     """
     if mode not in MODES:
         raise UsageError(f"rootfs {mode!r} is not known", hint=f"use one of {', '.join(MODES)}")

@@ -10,7 +10,8 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pybuild.rootfs import idmaps
+from pybuild.errors import StateError
+from pybuild.rootfs import idmaps, places
 from pybuild.rootfs.inplace import refusal
 from pybuild.rootfs.layout import Layout
 from pybuild.rootfs.run import syscalls
@@ -64,13 +65,20 @@ class Availability:
 
 def probe(state_dir: Path) -> tuple[Availability, ...]:
     """Try every backend, in the order in which ``auto`` takes them; changes nothing."""
-    return overlay(state_dir), inplace()
+    try:
+        found = overlay(state_dir)
+    except StateError as error:
+        found = Availability("overlay", error.message, error.hint)
+    return found, inplace()
 
 
 def overlay(state_dir: Path) -> Availability:
     """Mount an overlay below the state directory, in a process of its own.
 
     With CAP_SYS_ADMIN as we are, else in a user namespace: one with many ids, or with one.
+
+    Raises:
+        StateError: The state directory cannot be written.
     """
     if syscalls.permitted_capabilities() >> _CAP_SYS_ADMIN & 1:
         found = _try_overlay(state_dir, None)
@@ -108,11 +116,9 @@ _ONE_ID = (
 def _try_overlay(state_dir: Path, id_map: IdMap | None) -> Availability:
     more = [json.dumps(id_map)] if id_map else []
     try:
-        trees = state_dir / "trees"
-        trees.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=trees) as directory:
+        with places.trial(state_dir / "trees") as directory:
             done = subprocess.run(
-                own_process("pybuild.rootfs.run.tryout", directory, *more),
+                own_process("pybuild.rootfs.run.tryout", str(directory), *more),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 env={},

@@ -26,7 +26,7 @@ from pybuild.settings.contexts import read_build_contexts, read_context
 from pybuild.settings.form import read_form
 from pybuild.settings.outputs import Exports, read_outputs
 from pybuild.settings.place import Place
-from pybuild.settings.registries import read_registries
+from pybuild.settings.registries import missing_authorities, read_registries
 from pybuild.settings.runs import read_run_options
 from pybuild.settings.table import OPTIONS
 from pybuild.settings.values import Values, name_and_value, truth
@@ -153,7 +153,10 @@ def compose(values: Values, place: Place) -> Prepared:
     return Prepared(
         request,
         files=_files(values, place),
-        warnings=warnings + from_warnings + to_warnings + run_warnings,
+        warnings=(
+            *(warnings + from_warnings + to_warnings + run_warnings),
+            *missing_authorities(request.registries),
+        ),
         secrets=secrets_of(values) + _run_secrets(run) + place.proxy_passwords(),
         progress=_progress(values),
         verbosity=values.text("verbosity"),

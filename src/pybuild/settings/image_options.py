@@ -94,7 +94,7 @@ IMAGE_OPTIONS: tuple[Option, ...] = (
         "Export: `type=oci|docker|tar|local,dest=PATH` or `type=image|registry,name=…,push=true`, "
         "and the image's form: `compression=gzip|zstd|uncompressed`, `compression-level=`, "
         "`force-compression=`, `oci-mediatypes=`, `rewrite-timestamp=`; a bare `PATH` is the "
-        "target's files in a directory.",
+        "target's files in a directory, `-` a tar of them on standard output, as is `dest=-`.",
         short="o",
         metavar="type=TYPE,dest=PATH",
         action="outputs",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from pybuild.errors import UsageError
 from pybuild.events import BuildWarning
+from pybuild.request import Output
 from pybuild.settings import argv
 from pybuild.settings.kaniko_flags import ALIASES, FLAGS, Fate, KanikoFlag, Value
 from pybuild.settings.kaniko_own import read_own
@@ -27,6 +29,8 @@ DEFAULTS: Mapping[str, Given] = MappingProxyType(
 _RETRIES = frozenset({"push-retry", "image-download-retry"})
 _NEVER_EMPTY = frozenset({Kind.NUMBER, Kind.DURATION, Kind.CHOICE})
 _FEATURES = "FF_KANIKO_"
+_FLAG = re.compile(r"(?<![A-Z] )--([a-z][a-z-]*)")
+"""A flag in a hint, but not that of an instruction: FROM --platform."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,24 @@ def from_environment(env: Mapping[str, str]) -> Translated:
         for name in features
     )
     return Translated(layer, tuple(notes), tuple(warnings))
+
+
+def exact_layouts(outputs: tuple[Output, ...]) -> tuple[Output, ...]:
+    """Outputs as ``--oci-layout-path`` wants them: a layout lists its image once, without a name.
+
+    go-containerregistry, Kaniko's library, and skopeo refuse a layout that lists several.
+    """
+    return tuple(replace(one, named=False) if one.kind == "oci" else one for one in outputs)
+
+
+def in_kanikos_words(hint: str) -> str:
+    """A hint with the executor's names of our flags, where they differ."""
+
+    def called(match: re.Match[str]) -> str:
+        option = BY_NAME.get(match[1])
+        return argv.dashed(option.kaniko[0]) if option and option.kaniko else match[0]
+
+    return _FLAG.sub(called, hint)
 
 
 def check_destination(values: Values) -> None:

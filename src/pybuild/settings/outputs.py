@@ -5,6 +5,9 @@ Grammar (buildx ``ParseOutput``)::
     output = "-"                    the target's files as a tar on standard output
            | path                   one field that does not begin with "type=": a directory
            | key "=" value {"," …}  comma-separated values, quoted as in CSV
+
+``dest=-`` is standard output, and so is no ``dest=`` where one file is written: but type=docker
+without it is loaded into the daemon.
 """
 
 from __future__ import annotations
@@ -63,7 +66,7 @@ _HINTS: Mapping[str, str] = MappingProxyType(
         "source-date-epoch": "set the variable SOURCE_DATE_EPOCH",
     }
 )
-_TO_STDOUT = "writing to standard output is not supported yet"
+_STDOUT = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +123,8 @@ def read_outputs(texts: Sequence[str], source: str, place: Place) -> Exports:
 
 def _read(text: str, source: str) -> _Wanted:
     where = f"{source} {text}"
-    if text == "-":
-        raise UsageError(f"{where}: {_TO_STDOUT}", hint="write type=tar,dest=FILE")
+    if text == _STDOUT:
+        return _Wanted("tar", {"dest": text}, where)
     if "," not in text and not text.startswith("type="):
         return _Wanted("local", {"dest": text}, where)
     keys = dict(fields(text, source))
@@ -141,22 +144,28 @@ def _not_taken(key: str, value: str, kind: str, where: str) -> UsageError:
 
 
 def _output(want: _Wanted, place: Place) -> Output:
-    destination = want.keys.get("dest", "")
-    if not destination:
-        raise UsageError(f"{want.where}: dest= is missing", hint="name the file to write")
-    if destination == "-":
-        raise UsageError(f"{want.where}: {_TO_STDOUT}", hint="name the file to write")
     tar = want.kind != "local" and want.truth("tar", "true")
     if want.kind == "docker" and not tar:
         raise UsageError(f"{want.where}: a docker archive is always one file")
-    return Output(want.kind, place.path(destination), tar)
+    destination = want.keys.get("dest", "") or (_STDOUT if tar else "")
+    if not destination:
+        raise UsageError(f"{want.where}: dest= is missing", hint="name the directory to write")
+    if destination != _STDOUT:
+        return Output(want.kind, place.path(destination), tar)
+    if not tar:
+        raise UsageError(
+            f"{want.where}: a directory cannot be written to standard output",
+            hint="name the directory to write",
+        )
+    return Output(want.kind, None, tar)
 
 
 def _distinct(outputs: Sequence[Output], source: str) -> tuple[Output, ...]:
     destinations = [output.destination for output in outputs]
     for place, destination in enumerate(destinations):
         if destination in destinations[:place]:
-            raise UsageError(f"{source}: two outputs are written to {destination}")
+            where = destination or "standard output"
+            raise UsageError(f"{source}: two outputs are written to {where}")
     return tuple(outputs)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pybuild.errors import UsageError
+from pybuild.events import BuildWarning
 from pybuild.oci.reference import DOCKER_HUB, is_host
 from pybuild.request import ClientCertificate, Credential, Mirror, RegistryOptions
 from pybuild.settings.place import Place
@@ -38,6 +39,18 @@ def read_registries(values: Values, place: Place) -> RegistryOptions:
         auth_config=place.env.get("DOCKER_AUTH_CONFIG", ""),
         helper_path=place.env.get("PATH", ""),
         proxies=place.proxies(),
+    )
+
+
+def missing_authorities(options: RegistryOptions) -> tuple[BuildWarning, ...]:
+    """A warning for each ``--registry-certificate`` that is not there.
+
+    It is an error as soon as its registry is asked, and not before, as in Kaniko.
+    """
+    return tuple(
+        BuildWarning("CertificateMissing", f"there is no file {path} with certificates for {host}")
+        for host, path in options.authorities
+        if not path.is_file()
     )
 
 
@@ -78,7 +91,7 @@ def _mirror(text: str, source: str) -> Mirror:
 def _authorities(values: Values, place: Place) -> tuple[tuple[str, Path], ...]:
     source = values.source("registry-certificate")
     pairs = [_by_host(text, source, "HOST=FILE") for text in values.many("registry-certificate")]
-    return tuple((host, _file(name, source, place)) for host, name in pairs)
+    return tuple((host, place.path(name)) for host, name in pairs)
 
 
 def _client_certificates(values: Values, place: Place) -> tuple[ClientCertificate, ...]:

@@ -13,10 +13,10 @@ from typing import BinaryIO
 
 from pybuild.errors import StateError
 from pybuild.store.claims import claim_directory, claim_file, sweep
+from pybuild.store.modes import file_mode
 from pybuild.store.space import destination_errors
 
 _NEW = ".pybuild-new-"
-_MODE = 0o644  # a claim's own mode would hide the file from everybody else
 
 
 @contextmanager
@@ -93,7 +93,7 @@ def _replacement(destination: Path) -> Iterator[BinaryIO]:
         with open(claim.fd, "wb") as file:  # noqa: PTH123 - a descriptor has no Path
             yield file
             file.flush()
-            os.fchmod(claim.fd, _MODE)
+            os.fchmod(claim.fd, file_mode())  # a claim's own is for nobody else
             claim.path.replace(destination)
     finally:
         claim.path.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from itertools import islice
 
 from pybuild.archive import tar
 from pybuild.archive.errors import ArchiveError
+from pybuild.archive.sources import blamed_first
 from pybuild.errors import IntegrityError
 from pybuild.tree.entry import Entry, Kind
 from pybuild.tree.index import TreeIndex
@@ -47,8 +48,8 @@ class ImageFiles:
         # file through hard links and replacements.
         self._begins = [0]
         for at, layer in enumerate(layers):
-            with self._errors_of(at):
-                self._tree.apply(self._read(layer(), decode))
+            with self._errors_of(at), blamed_first(layer()) as chunks:
+                self._tree.apply(self._read(chunks, decode))
         self._firsts: dict[int, bytes] = {}
         self._holds: list[bytes | None] = [None] * self._begins[-1]
         self._note_names()

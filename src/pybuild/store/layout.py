@@ -14,6 +14,7 @@ from pybuild.errors import IntegrityError
 from pybuild.oci.document import encode
 from pybuild.oci.manifest import Descriptor, layout_index
 from pybuild.store.claims import Claim, claim_file
+from pybuild.store.modes import file_mode
 from pybuild.store.space import write_all
 
 LAYOUT_FILE = "oci-layout"
@@ -24,7 +25,6 @@ NEW = ".new-"
 """What files on their way are called, until they are whole."""
 
 _BLOBS = Path("blobs") / "sha256"
-_MODE = 0o644  # other users' tools read layouts, too
 
 
 def make_layout(root: Path) -> None:
@@ -100,7 +100,7 @@ class LayoutWriter:
         if expected is not None and digest != expected:
             raise IntegrityError(f"a blob of {self._size} bytes is {digest}, expected {expected}")
         with disk_errors(f"cannot store the blob {digest}"), self._guard():
-            os.fchmod(self._fd, _MODE)
+            os.fchmod(self._fd, file_mode())
             os.utime(self._fd)  # the time of its last use, as LayoutStore counts it
             self._path.rename(blob_path(self._root, digest))
         return Descriptor(media_type, digest, self._size)
@@ -123,7 +123,7 @@ def write_whole(path: Path, data: bytes) -> None:
     try:
         with open(claim.fd, "wb") as file:  # noqa: PTH123 - a descriptor has no Path
             file.write(data)
-            os.fchmod(claim.fd, _MODE)
+            os.fchmod(claim.fd, file_mode())
             file.flush()
             claim.path.replace(path)
     finally:

@@ -164,3 +164,50 @@ def test_an_image_of_a_layout_is_found_without_a_registry(bench, tmp_path):
         bench.plan("FROM base\n", build_contexts=(context,))
     assert bench.images.asked == []
     assert f"[internal] load metadata for oci-layout://{tmp_path}/layout@{digest}" in bench.titles()
+
+
+@pytest.mark.parametrize(
+    ("epoch", "given", "value"),
+    [(None, (), ""), (12, (), "12"), (12, (("SOURCE_DATE_EPOCH", "34"),), "34")],
+)
+def test_the_epoch_is_a_build_argument(bench, epoch, given, value):
+    job = bench.plan(
+        "FROM scratch\nARG SOURCE_DATE_EPOCH\nLABEL at=$SOURCE_DATE_EPOCH\n",
+        source_date_epoch=epoch,
+        build_args=given,
+    )
+
+    assert dict(job.plan.stages[0].run.labels) == {"at": value}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "FROM busybox\n",
+            (
+                'Base image busybox was pulled with platform "linux/amd64", expected "linux/arm64"'
+                " for current build"
+            ),
+        ),
+        (
+            "FROM --platform=$TARGETPLATFORM busybox\n",
+            "docker.io/library/busybox:latest is for linux/amd64, not for linux/arm64",
+        ),
+        (
+            "FROM scratch\nCOPY --from=busybox / /\nCOPY --from=busybox / /\n",
+            "docker.io/library/busybox:latest is for linux/amd64, not for linux/arm64",
+        ),
+    ],
+)
+def test_an_image_of_another_platform_is_warned_of_once(bench, text, said):
+    bench.images = Images(busybox=RunConfig())
+
+    bench.plan(text, platform=ARM)
+
+    found = [
+        event.message
+        for event in bench.events
+        if isinstance(event, BuildWarning) and event.code == "InvalidBaseImagePlatform"
+    ]
+    assert found == [said]

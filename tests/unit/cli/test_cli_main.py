@@ -27,10 +27,18 @@ from pybuild.errors import (
 from tools.fake_build import DIGEST, IMAGE_ID, FakeBuild
 
 
+class Terminal(io.TextIOWrapper):
+    def isatty(self):
+        return True
+
+
 class Ran:
-    def __init__(self, *arguments, build=None, env=None, cwd=Path("/"), program="pybuild"):
+    def __init__(
+        self, *arguments, build=None, env=None, cwd=Path("/"), program="pybuild", stdout=None
+    ):
         self.build = build or FakeBuild()
-        self.stdout, self.stderr = io.StringIO(), io.StringIO()
+        self.stdout = stdout or io.TextIOWrapper(io.BytesIO())
+        self.stderr = io.StringIO()
         invocation = Invocation(
             program=program,
             arguments=arguments,
@@ -44,7 +52,7 @@ class Ran:
             clock=lambda: 1_700_000_000.0,
         )
         self.status = run(invocation)
-        self.out, self.err = self.stdout.getvalue(), self.stderr.getvalue()
+        self.out, self.err = self.stdout.buffer.getvalue().decode(), self.stderr.getvalue()
 
 
 def test_a_build():
@@ -284,6 +292,7 @@ def test_which_command(program, arguments, status, expected):
         ("pybuild", ["build", "--help"], "-t, --tag REFERENCE"),
         ("executor", ["--help"], "-d, --destination REFERENCE"),
         ("executor", ["version"], "pybuild 0."),
+        ("executor", ["--verbosity=debug", "-c", "/x", "version"], "pybuild 0."),
     ],
 )
 def test_help_and_version_go_to_standard_output(program, arguments, expected):
@@ -330,7 +339,7 @@ def test_a_signal_ends_the_build(number):
     program = """
 import os, sys, signal
 from pybuild.cli import invocation, main
-def build(request, emit, stdin):
+def build(request, emit, stdin, stdout):
     os.kill(os.getpid(), int(sys.argv[1]))
     signal.pause()
 invocation.Invocation.builder = lambda self: build
@@ -349,3 +358,123 @@ def test_a_closed_pipe_is_quiet():
     os.close(write)
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "moment", ["invocation.Invocation.of_this_process = classmethod(end)", "main._secrets = end"]
+)
+def test_a_signal_before_the_command_is_known_ends_with_143(moment):
+    program = f"""
+import os, signal, sys
+from pybuild.cli import invocation, main
+def end(*_):
+    os.kill(os.getpid(), signal.SIGTERM)
+    signal.pause()
+{moment}
+sys.exit(main.main(["version"]))
+"""
+    done = python("-c", program)
+
+    assert (done.returncode, done.stderr) == (143, "")
+
+
+def test_a_signal_while_the_program_is_imported_ends_with_143():
+    program = """
+import importlib.abc, os, signal, sys
+from pybuild.cli import start
+class Watch(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "pybuild.cli.main":
+            os.kill(os.getpid(), signal.SIGTERM)
+            signal.pause()
+sys.meta_path.insert(0, Watch())
+sys.exit(start.main())
+"""
+    done = python("-c", program)
+
+    assert (done.returncode, done.stderr) == (143, "")
+
+
+def test_a_second_signal_ends_at_once():
+    program = """
+import os, sys, signal
+from pybuild.cli import invocation, main
+def build(request, emit, stdin, stdout):
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        signal.pause()
+    finally:
+        os.kill(os.getpid(), signal.SIGTERM)
+        print("still here", flush=True)
+invocation.Invocation.builder = lambda self: build
+sys.exit(main.main(["build", "."]))
+"""
+    done = python("-c", program)
+
+    assert (done.returncode, done.stdout) == (143, "")
+
+
+@pytest.mark.parametrize("output", ["-", "type=tar,dest=-", "type=oci", "type=docker,dest=-"])
+def test_an_archive_goes_to_standard_output_and_the_log_does_not(output):
+    ran = Ran("build", "-o", output, ".")
+
+    assert (ran.status, ran.out) == (0, "the archive")
+    assert f"digest: {DIGEST}\n" in ran.err
+
+
+def test_the_digest_of_quiet_is_not_mixed_with_an_archive():
+    ran = Ran("build", "-q", "-o", "-", ".")
+
+    assert (ran.out, ran.err) == ("the archive", f"{DIGEST}\n")
+
+
+def test_no_archive_is_written_to_a_terminal():
+    ran = Ran("build", "-o", "-", ".", stdout=Terminal(io.BytesIO()))
+
+    assert (ran.status, ran.out, ran.build.request) == (2, "", None)
+    assert ran.err == (
+        "ERROR: an output is not written to standard output while that is a terminal\n"
+        "hint: name the file to write: dest=FILE\n"
+    )
+
+
+def test_standard_output_with_a_log_takes_no_archive():
+    ran = Ran("executor", "--no-push", "--tar-path=-")
+
+    assert (ran.status, ran.build.request) == (1, None)
+    assert "an output cannot go to standard output, which has the log here\n" in ran.err
+
+
+def test_an_archive_whose_reader_has_gone_is_one_line():
+    program = """
+import sys
+from pybuild.cli import invocation, main
+from pybuild.store.destination import new_file
+def build(request, emit, stdin, stdout):
+    with new_file(stdout) as file:
+        file.write(b"0" * 1000)
+invocation.Invocation.builder = lambda self: build
+sys.exit(main.main(["build", "-o", "-", "."]))
+"""
+    read, write = os.pipe()
+    os.close(read)
+    done = python("-c", program, stdout=write)
+    os.close(write)
+
+    assert done.returncode == StateError.exit_code
+    assert done.stderr == (
+        "ERROR: cannot write to the stream: Broken pipe\nhint: let the reader read to the end\n"
+    )
+
+
+def test_the_executor_s_hints_name_its_flags():
+    error = HostUnsupported("cannot run", hint="leave out --platform")
+    ran = Ran("executor", "--no-push", build=FakeBuild(error=error))
+
+    assert ran.err.endswith("cannot run\nhint: leave out --custom-platform\n")
+
+
+def test_a_layout_of_the_executor_lists_its_image_once():
+    ran = Ran("executor", "-d", "r.io/a", "-d", "r.io/b", "--oci-layout-path=/o")
+
+    assert [output.named for output in ran.build.request.outputs] == [False]

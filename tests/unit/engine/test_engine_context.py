@@ -53,12 +53,12 @@ def test_a_digest_says_names_modes_targets_and_bytes(files, tmp_path, change):
 
 def test_values_of_a_listing_do_not_run_together():
     def digest(*values):
-        listed = Listing("test")
+        listed = Listing(b"test")
         for value in values:
             listed.add(value)
         return listed.digest()
 
-    lists = [digest(), digest("ab"), digest("a", "b"), digest(("a", "b")), digest("a", ("b",))]
+    lists = [digest(), digest(b""), digest(b"ab"), digest(b"a", b"b"), digest(b"", b"ab")]
     assert len(set(lists)) == len(lists)
 
 

@@ -71,11 +71,8 @@ def test_every_blob_is_there_before_a_manifest_names_it(registry, tools, image):
     with Delivery(tags("reg.io/app:1", "reg.io/app:2", "reg.io/other:1"), tools) as delivery:
         delivery.begin(image.layers[1])
         delivery.finish(image)
-    assert set(registry.manifests) == {
-        ("reg.io/app", "1"),
-        ("reg.io/app", "2"),
-        ("reg.io/other", "1"),
-    }
+    tagged = {name for name in registry.manifests if name[1] != image.descriptor.digest}
+    assert tagged == {("reg.io/app", "1"), ("reg.io/app", "2"), ("reg.io/other", "1")}
     pushes = [call for call in registry.calls if call[0] == "push_blob"]
     assert len(pushes) == 6, "three blobs to each of two repositories, none twice"
 
@@ -88,6 +85,24 @@ def test_a_refused_blob_leaves_no_tag(registry, tools, image):
     ):
         delivery.finish(image)
     assert registry.manifests == {}
+
+
+def test_a_manifest_that_one_of_two_repositories_refuses_leaves_no_tag(registry, tools, image):
+    registry.failures["push_manifest", "reg.io/other"] = RegistryError("refused")
+    with (
+        pytest.raises(RegistryError, match="refused"),
+        Delivery(tags("reg.io/app:1", "reg.io/other:1"), tools) as delivery,
+    ):
+        delivery.finish(image)
+    assert ("reg.io/app", "1") not in registry.manifests
+
+
+def test_a_manifest_goes_once_to_a_single_repository(registry, tools, image):
+    with Delivery(tags("reg.io/app:1"), tools) as delivery:
+        delivery.finish(image)
+    assert [call for call in registry.calls if call[0] == "push_manifest"] == [
+        ("push_manifest", "reg.io/app", "1")
+    ]
 
 
 def test_a_repository_that_may_not_be_written_is_found_out_first(registry, tools):

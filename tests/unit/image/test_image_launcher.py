@@ -1,5 +1,9 @@
 """The launcher completes a caller's environment, and changes nothing that the caller chose."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from image import launcher
 
@@ -49,3 +53,25 @@ def test_a_bundle_of_the_callers_choice_is_every_librarys():
 
     assert environ["GIT_SSL_CAINFO"] == environ["REQUESTS_CA_BUNDLE"] == "/their.crt"
     assert (environ["AWS_CA_BUNDLE"], environ["TMPDIR"]) == ("/aws.crt", "/scratch")
+
+
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGINT"])
+def test_a_signal_counts_before_anything_is_imported(number, tmp_path):
+    """As process 1 the program would else never get it."""
+    script = tmp_path / "launcher.py"
+    text = Path(launcher.__file__).read_text()
+    script.write_text(
+        text.replace(
+            "    import site\n",
+            f"    import sys\n    _found = sorted(set(sys.modules) & {{'os', 'signal', 'site'}})\n"
+            f"    print(_found, flush=True)\n    posix.kill(posix.getpid(), _signal.{number})\n"
+            "    import site\n",
+            1,
+        )
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-IBS", script], check=False, capture_output=True, text=True, timeout=60
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (143, "[]\n", "")

@@ -1,15 +1,21 @@
 # ruff: noqa: PTH208 - names are what is compared
 import os
+import subprocess
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from pybuild import events
-from pybuild.errors import HostUnsupported, UsageError
+from pybuild.errors import HostUnsupported, StateError, UsageError
 from pybuild.rootfs import open as opening
 from pybuild.rootfs import probe
 from pybuild.rootfs.gate import Gate
 from pybuild.rootfs.layout import Layout
+from pybuild.rootfs.places import claim
 from pybuild.rootfs.probe import Availability
 
 
@@ -57,6 +63,34 @@ def test_without_sys_admin_and_user_namespaces_overlay_is_refused(tmp_path, monk
         "the process does not have CAP_SYS_ADMIN, and a user namespace cannot be used"
     )
     assert os.listdir(tmp_path) == []
+
+
+def test_builds_that_begin_do_not_disturb_those_that_try_overlay(tmp_path, monkeypatch):
+    def tries(argv, **_options):
+        upper = Path(argv[-1]) / "upper"
+        upper.mkdir()
+        time.sleep(0.001)
+        return subprocess.CompletedProcess(argv, int(not upper.is_dir()), b"{}", b"it is gone")
+
+    monkeypatch.setattr(probe.syscalls, "permitted_capabilities", lambda: 1 << 21)
+    monkeypatch.setattr(probe.subprocess, "run", tries)
+
+    def begin(_):
+        found = probe.overlay(tmp_path)
+        with ExitStack() as closing:
+            claim(tmp_path / "trees", closing)
+        return found.reason
+
+    with ThreadPoolExecutor(16) as pool:
+        assert set(pool.map(begin, range(300))) == {""}
+
+
+def test_a_state_directory_that_refuses_is_no_lack_of_the_host(tmp_path, monkeypatch):
+    monkeypatch.setattr(probe.syscalls, "permitted_capabilities", lambda: 1 << 21)
+    (tmp_path / "state").touch()
+    with pytest.raises(StateError, match=r"cannot make a directory in .*state/trees: Not a dir"):
+        probe.overlay(tmp_path / "state")
+    assert "cannot make a directory in" in probe.probe(tmp_path / "state")[0].reason
 
 
 @pytest.mark.parametrize(

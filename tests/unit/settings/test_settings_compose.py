@@ -170,10 +170,6 @@ def test_links_are_resolved_at_the_start(tmp_path):
             "--registry-certificate: 'r.io' is not of the form HOST=FILE",
         ),
         (
-            ["--registry-certificate", "r.io=/nowhere"],
-            "--registry-certificate: there is no file /nowhere",
-        ),
-        (
             ["--registry-client-cert", "r.io=/etc/passwd"],
             "--registry-client-cert: 'r.io=/etc/passwd' is not of the form HOST=CERT,KEY",
         ),
@@ -416,3 +412,18 @@ def test_every_option_is_described_once():
     assert all(option.help.endswith(".") for option in OPTIONS)
     assert all(option.metavar or option.kind is Kind.FLAG for option in OPTIONS if option.short)
     assert all(option.default in option.choices for option in OPTIONS if option.choices)
+
+
+def test_a_certificate_that_is_not_there_is_warned_of():
+    """Only a build that asks its registry fails for it."""
+    prepared = composed(
+        "--registry-certificate=r.io=/nowhere", "--registry-certificate=o.io=/etc/passwd"
+    )
+
+    assert prepared.request.registries.authorities == (
+        ("r.io", Path("/nowhere")),
+        ("o.io", Path("/etc/passwd")),
+    )
+    assert [warning.message for warning in prepared.warnings] == [
+        "there is no file /nowhere with certificates for r.io"
+    ]

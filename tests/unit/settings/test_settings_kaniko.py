@@ -430,3 +430,26 @@ def test_no_flag_of_kaniko_is_unknown():
 
     assert set(ORIGINAL_FLAGS) - set(known) == set()
     assert len(known) == len(set(known))
+
+
+@pytest.mark.parametrize(
+    ("hint", "said"),
+    [
+        (
+            "leave out --platform, or begin the stage with FROM --platform=$BUILDPLATFORM",
+            "leave out --custom-platform, or begin the stage with FROM --platform=$BUILDPLATFORM",
+        ),
+        ("give it with --tag", "give it with --destination"),
+        ("name it with --file, relative to", "name it with --dockerfile, relative to"),
+        ("put --state-dir elsewhere", "put --state-dir elsewhere"),
+        ("", ""),
+    ],
+)
+def test_hints_name_the_flags_of_the_executor(hint, said):
+    assert kaniko.in_kanikos_words(hint) == said
+
+
+def test_only_layouts_are_without_names():
+    tar, layout = Output("docker", Path("/t"), True), Output("oci", Path("/o"), False)
+
+    assert kaniko.exact_layouts((tar, layout)) == (tar, Output("oci", Path("/o"), False, False))

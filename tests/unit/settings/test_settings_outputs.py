@@ -34,6 +34,12 @@ def request(*flags, env=None, cwd=Path("/work")):
         ('type=oci,"dest=a,b.tar"', Output("oci", Path("/work/a,b.tar"), True)),
         ("type=local,dest=o,mode=copy", Output("local", Path("/work/o"), False)),
         ("TYPE=tar,DEST=/o", Output("tar", Path("/o"), True)),
+        ("-", Output("tar", None, True)),
+        ("type=tar,dest=-", Output("tar", None, True)),
+        ("type=tar", Output("tar", None, True)),
+        ("type=oci,dest=-", Output("oci", None, True)),
+        ("type=oci", Output("oci", None, True)),
+        ("type=docker,dest=-", Output("docker", None, True)),
     ],
 )
 def test_what_is_written_where(text, output):
@@ -115,9 +121,9 @@ TYPES = "oci, docker, tar, local, image, registry, cacheonly"
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("-", "writing to standard output is not supported yet"),
-        ("type=tar,dest=-", "writing to standard output is not supported yet"),
-        ("type=oci", "dest= is missing"),
+        ("type=local,dest=-", "a directory cannot be written to standard output"),
+        ("type=oci,tar=false,dest=-", "a directory cannot be written to standard output"),
+        ("type=oci,tar=false", "dest= is missing"),
         ("type=local", "dest= is missing"),
         ("dest=x,tar=true", f"the type is not one of {TYPES}"),
         ("type=zip,dest=x", f"the type is not one of {TYPES}"),
@@ -178,6 +184,7 @@ def test_outputs_that_contradict_each_other(first, second, key):
     [
         (["type=oci,dest"], "--output: 'dest' in 'type=oci,dest' is not of the form key=value"),
         (["out", "type=local,dest=./out"], "--output: two outputs are written to /work/out"),
+        (["-", "type=oci"], "--output: two outputs are written to standard output"),
         (["type=registry"], "--push needs a name for the image"),
     ],
 )

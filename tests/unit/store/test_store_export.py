@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 import tarfile
 
 import pytest
@@ -229,3 +230,20 @@ def test_an_archive_with_zstd_layers_is_warned_about(tmp_path):
             "write it with compression=gzip for older ones"
         )
     ]
+
+
+@pytest.mark.parametrize(
+    ("umask", "file", "directory"), [(0o022, 0o644, 0o755), (0o077, 0o600, 0o700)]
+)
+def test_a_layout_is_as_private_as_the_umask_says(tmp_path, umask, file, directory):
+    before = os.umask(umask)
+    try:
+        write("oci directory", tmp_path / "layout")
+        write("oci tar", tmp_path / "layout.tar")
+    finally:
+        os.umask(before)
+
+    paths = [tmp_path / "layout", *tmp_path.rglob("layout/**/*")]
+    assert {path.stat().st_mode & 0o777 for path in paths if path.is_dir()} == {directory}
+    assert {path.stat().st_mode & 0o777 for path in paths if path.is_file()} == {file}
+    assert (tmp_path / "layout.tar").stat().st_mode & 0o777 == file
