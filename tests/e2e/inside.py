@@ -25,13 +25,14 @@ sys.exit(pytest.main(["-q", "-p", "no:cacheprovider",
 """
 
 
-def passes(image, folder, tests, start=(daemon.DOCKER,)):
+def passes(image, folder, tests, *options, start=(daemon.DOCKER,)):
     """Run a file of tests in a container of an image; it must pass.
 
     Args:
         image: An image of ours.
         folder: Made for all that the container mounts, copies all of it.
         tests: One of ``TESTS``.
+        options: pytest's.
         start: The container engine's command.
     """
     folder.mkdir()
@@ -42,6 +43,7 @@ def passes(image, folder, tests, start=(daemon.DOCKER,)):
     shutil.copytree(machine.ROOT / "tests/inside", folder / "tests")
     for name in PYTEST:
         shutil.copytree(SITE / name, folder / "site" / name)
+    shutil.copy(SITE / "py.py", folder / "site")
     _export_bases(folder / "bases")
     mounts = (
         f"{folder}/{name}:/pybuild/own/{name}:ro" for name in ("src", "site", "tests", "bases")
@@ -54,7 +56,7 @@ def passes(image, folder, tests, start=(daemon.DOCKER,)):
             "-v", f"{workspace}:/var/run/secrets/kubernetes.io/serviceaccount:ro",
             "--tmpfs", "/tmp", "--tmpfs", "/foreign", "--tmpfs", "/app/data",
             "--entrypoint", "/pybuild/libexec/pybuild",
-            image, "-BIS", "-c", MAIN, f"/pybuild/own/tests/{tests}",
+            image, "-BIS", "-c", MAIN, f"/pybuild/own/tests/{tests}", *options,
         ],
         check=False,
         stdin=subprocess.DEVNULL,

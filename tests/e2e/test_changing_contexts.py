@@ -60,7 +60,7 @@ def test_a_run_in_place_that_writes_to_the_mounted_context(
     assert (build.directory / "file").read_text() == AFTER  # the RUN did what it should
     refused(done.returncode, done.stderr, reference)
 
-    # The same keys, and a mount that nobody writes to: what a cache gives must be the file as it is.
+    # The same keys, and a mount that nobody can write to: a cache must give the file as it is.
     succeeded(build(text, files=files, more=cached, read_only=True))
     assert images.output_of(reference, *SEEN) == BEFORE
 

@@ -100,9 +100,7 @@ def build(run_image, open_registry, tmp_path, repository, believed, planted):
     """Build and push to a host, with the believed authority's file at a place."""
 
     def run(host, place):
-        made = Build(
-            run_image, open_registry, tmp_path / "project", f"{host}/{repository}:v1"
-        )
+        made = Build(run_image, open_registry, tmp_path / "project", f"{host}/{repository}:v1")
         return made(
             TEXT.replace("HASH", name_by_hash(planted)),
             files={"planted.pem": planted.file.read_text()},
@@ -121,7 +119,7 @@ PLACES = ["/certificates/ca.pem", "/kaniko/ssl/certs/ca-certificates.crt"]
 def test_a_private_authority_is_believed_whatever_the_image_has_at_its_place(
     build, upstream, certificate, reference, place
 ):
-    with two_servers(upstream, certificate, certificate) as (first, second):
+    with two_servers(upstream, certificate, certificate) as (first, _):
         succeeded(build(first.host, place))
     assert len(first.struck) > 2
     assert images.has_tag(reference)

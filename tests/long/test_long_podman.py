@@ -1,5 +1,5 @@
-"""Builds under `podman run` and `podman kube play`: real Pods with Secrets and volumes, and the rights
-that Kubernetes' runtimes give.
+"""Builds under `podman run` and `podman kube play`: real Pods with Secrets and volumes, and the
+rights that Kubernetes' runtimes give.
 
 Podman is installed by `tests/tools/peers.sh` below `PYBUILD_TEST_PEERS`, a minute and 1.2 GB.
 """

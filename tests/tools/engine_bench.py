@@ -40,7 +40,7 @@ class MemoryCache:
     def look_up(self, keys):
         return {key: self.entries[key] for key in keys if key in self.entries}
 
-    def save(self, key, entry, title, *, seconds=None, parts=None):
+    def save(self, key, entry, title, **_about):
         self.entries[key] = entry
         self.titles.append(title)
 

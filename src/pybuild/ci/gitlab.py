@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from pybuild.cli.build_command import given_by, prepare
 from pybuild.cli.conduct import Outcome, conduct, log_for, text_log, write
 from pybuild.cli.invocation import Invocation
+from pybuild.cli.preparing import given_by, prepare
 from pybuild.errors import PybuildError, StateError
 from pybuild.report.history import History
 from pybuild.report.summary import failure_summary, success_summary

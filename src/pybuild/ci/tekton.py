@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pybuild.cli.build_command import given_by, prepare
 from pybuild.cli.conduct import conduct, log_for, text_log, write
 from pybuild.cli.invocation import Invocation
+from pybuild.cli.preparing import given_by, prepare
 from pybuild.errors import PybuildError, UsageError
 from pybuild.request import BuildResult
 from pybuild.settings import argv

@@ -8,9 +8,9 @@ from importlib.metadata import version
 from typing import Any
 
 from pybuild.checks.outline import outline, targets
-from pybuild.cli.build_command import HELP_FLAGS, given_by, prepare
 from pybuild.cli.help import check_help
 from pybuild.cli.invocation import Invocation
+from pybuild.cli.preparing import HELP_FLAGS, given_by, prepare
 from pybuild.errors import UsageError
 from pybuild.events import BuildWarning, Emit, Event, ignore
 from pybuild.inspection import Inspected, inspect
