@@ -14,7 +14,7 @@ _HIGHEST = 65535
 
 
 def exposed(words: Iterable[str]) -> tuple[str, ...]:
-    """Every port of the words, ranges spelled out, sorted; one that two words name stands twice.
+    """Every port of the words, ranges spelled out; one that two words name stands twice.
 
     Raises:
         ValueError: A word is not ``[[ip:]host:]port[-port][/protocol]``.
@@ -30,4 +30,4 @@ def exposed(words: Iterable[str]) -> tuple[str, ...]:
         if not first <= last <= _HIGHEST:
             raise ValueError(f"invalid range format for --expose: {word}")
         found += [f"{port}/{protocol}" for port in range(first, last + 1)]
-    return tuple(sorted(found))
+    return tuple(found)

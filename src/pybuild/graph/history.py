@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Mapping
 
 from pybuild.dockerfile.durations import duration_text
 from pybuild.dockerfile.instructions import Add, Copy
 from pybuild.oci.config import HealthcheckConfig, History
 
+_ESCAPES = {
+    "\a": r"\a",
+    "\b": r"\b",
+    "\f": r"\f",
+    "\n": r"\n",
+    "\r": r"\r",
+    "\t": r"\t",
+    "\v": r"\v",
+    "\\": r"\\",
+    "'": r"\'",
+}
 COMMENT = "buildkit.dockerfile.v0"
 """The comment that tools look for to tell a Dockerfile's entries."""
 
@@ -61,21 +73,46 @@ def pairs_text(name: str, pairs: Iterable[tuple[str, str | None]]) -> str:
 
 
 def healthcheck_text(check: HealthcheckConfig) -> str:
-    """``HEALTHCHECK {Test:[CMD-SHELL x] Interval:30s …}``, as Go prints the struct (``%+v``)."""
-    times = {
-        "Interval": check.interval_ns,
-        "Timeout": check.timeout_ns,
-        "StartPeriod": check.start_period_ns,
-        "StartInterval": check.start_interval_ns,
-    }
-    shown = [f"{name}:{duration_text(time_ns)}" for name, time_ns in times.items()]
-    test = f"Test:[{' '.join(check.test)}]"
-    return f"HEALTHCHECK {{{' '.join([test, *shown, f'Retries:{check.retries}'])}}}"
+    r"""``HEALTHCHECK &{["CMD-SHELL" "x"] "30s" "0s" "0s" "0s" '\x03'}``.
+
+    That is how docker 28 prints the struct (Go's ``%q``): the number of retries is a character.
+    """
+    times = (
+        check.interval_ns,
+        check.timeout_ns,
+        check.start_period_ns,
+        check.start_interval_ns,
+    )
+    shown = [_quoted(duration_text(time_ns)) for time_ns in times]
+    fields = [_quoted_list(check.test), *shown, _quoted_character(check.retries)]
+    return f"HEALTHCHECK &{{{' '.join(fields)}}}"
+
+
+def _quoted_character(code: int) -> str:
+    """A number as Go's ``%q`` prints it (``strconv.QuoteRune``)."""
+    if code > sys.maxunicode or 0xD800 <= code <= 0xDFFF:  # noqa: PLR2004 - surrogates
+        code = 0xFFFD
+    character = chr(code)
+    if character in _ESCAPES:
+        return f"'{_ESCAPES[character]}'"
+    if character.isprintable():
+        return f"'{character}'"
+    if code < 0x80:  # noqa: PLR2004 - the end of ASCII
+        return f"'\\x{code:02x}'"
+    return f"'\\u{code:04x}'" if code <= 0xFFFF else f"'\\U{code:08x}'"  # noqa: PLR2004 - as Go
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _quoted_list(words: Iterable[str]) -> str:
+    return f"[{' '.join(map(_quoted, words))}]"
 
 
 def words_text(name: str, words: Iterable[str]) -> str:
     """``CMD ["a" "b"]``, as Go prints a slice of quoted strings."""
-    return f"{name} [{' '.join(json.dumps(word, ensure_ascii=False) for word in words)}]"
+    return f"{name} {_quoted_list(words)}"
 
 
 def list_text(name: str, words: Iterable[str]) -> str:

@@ -85,7 +85,7 @@ def expose(reading: Reading, instruction: Expose) -> None:
     try:
         words = [
             word
-            for text in instruction.ports
+            for text in sorted(instruction.ports)  # as BuildKit, which does so before it expands
             for word in expand_words(text, reading.state.env, escape=escape)
         ]
         ports = exposed(words)

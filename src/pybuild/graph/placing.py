@@ -53,13 +53,14 @@ def add(reading: Reading, instruction: Add) -> Action:
 
 
 def workdir(reading: Reading, instruction: Workdir) -> Action | None:
-    """``WORKDIR``: joined to the one before; the root itself makes no layer."""
+    """``WORKDIR``: joined to the one before, an absolute one as written; ``/`` makes no layer."""
     state = reading.state
     path = reading.word(instruction, instruction.path)  # of an empty variable: no move, but a layer
     joined = str(ImagePath.parse(state.run.working_dir).join(path))
-    state.run = replace(state.run, working_dir=joined)
-    makes_layer = joined != "/"
-    reading.note(f"WORKDIR {joined}", layer=makes_layer)
+    shown = path if path.startswith("/") else joined
+    state.run = replace(state.run, working_dir=shown)
+    makes_layer = shown != "/"
+    reading.note(f"WORKDIR {shown}", layer=makes_layer)
     return WorkdirAction(joined, state.run.user) if makes_layer else None
 
 

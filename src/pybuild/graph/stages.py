@@ -97,11 +97,11 @@ class _Linker:
         if not base:
             message = f"base name ({source.base}) should not be blank"
             raise problem(self.dockerfile, source.location, message, self._missing(source.base))
-        if base == SCRATCH:
-            return ScratchBase()
         earlier = self.names.before(base, stage.index)
         if earlier is not None:
             return self._stage(earlier)
+        if base == SCRATCH:
+            return ScratchBase()
         return self._outside(base, source.location, self._platform(stage))
 
     def _missing(self, word: str) -> str:

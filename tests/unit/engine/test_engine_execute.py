@@ -1,5 +1,6 @@
 """A plan is executed: what runs, in which order, side by side, and what comes out."""
 
+import os
 import threading
 from dataclasses import replace
 
@@ -190,9 +191,14 @@ def test_a_name_that_a_layer_takes_for_a_deletion_is_refused_with_its_line(bench
 SPOILT = "FROM scratch\nCOPY f /f\nRUN make\n"
 
 
+def made_long_ago(root):
+    write("made")(root)
+    os.utime(root / "made", (1, 1))
+
+
 def spoil(bench, times):
     (bench.context / "f").write_text("x")
-    job = bench.job(SPOILT, {"make": write("made")})
+    job = bench.job(SPOILT, {"make": made_long_ago})
     bench.rootfs.spoilt = times
     return job
 

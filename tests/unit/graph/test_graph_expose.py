@@ -9,7 +9,7 @@ from pybuild.graph.expose import exposed
     ("words", "ports"),
     [
         (["80"], ("80/tcp",)),
-        (["80/tcp", "53/udp"], ("53/udp", "80/tcp")),
+        (["80/tcp", "53/udp"], ("80/tcp", "53/udp")),
         (["8000-8002"], ("8000/tcp", "8001/tcp", "8002/tcp")),
         (["7/SCTP"], ("7/sctp",)),
         (["127.0.0.1:8080:80"], ("80/tcp",)),

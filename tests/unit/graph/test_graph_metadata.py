@@ -7,7 +7,7 @@ import pytest
 from pybuild.oci.config import HealthcheckConfig, ImageConfig, RunConfig
 from tools.planning import PLATFORM, last, plan_of
 
-TIMES = "Interval:1m30s Timeout:1.5s StartPeriod:5s StartInterval:250ms"
+TIMES = '"1m30s" "1.5s" "5s" "250ms"'
 FLAGS = "--interval=1m30s --timeout=1500ms --start-period=5s --start-interval=250ms --retries=3"
 
 
@@ -20,17 +20,17 @@ FLAGS = "--interval=1m30s --timeout=1500ms --start-period=5s --start-interval=25
                 ("CMD-SHELL", "curl || exit 1"),
                 90_000_000_000, 1_500_000_000, 5_000_000_000, 250_000_000, 3,
             ),
-            f"{{Test:[CMD-SHELL curl || exit 1] {TIMES} Retries:3}}",
+            f'&{{["CMD-SHELL" "curl || exit 1"] {TIMES} \'\\x03\'}}',
         ),
         (
             'CMD ["a", "b c"]',
             HealthcheckConfig(("CMD", "a", "b c")),
-            "{Test:[CMD a b c] Interval:0s Timeout:0s StartPeriod:0s StartInterval:0s Retries:0}",
+            r"""&{["CMD" "a" "b c"] "0s" "0s" "0s" "0s" '\x00'}""",
         ),
         (
             "--interval=5s NONE",
             HealthcheckConfig(("NONE",)),
-            "{Test:[NONE] Interval:0s Timeout:0s StartPeriod:0s StartInterval:0s Retries:0}",
+            r"""&{["NONE"] "0s" "0s" "0s" "0s" '\x00'}""",
         ),
     ],
 )  # fmt: skip

@@ -64,4 +64,4 @@ def test_each_name_is_looked_up_a_fixed_number_of_times(monkeypatch):
     text = "".join(f"FROM s{n - 1} AS s{n}\nCOPY --from=s0 / /\n" for n in range(1, count))
     plan = plan_of(f"FROM scratch AS s0\n{text}")
     assert len(plan.stages) == count
-    assert len(found) == len(before) == count - 1
+    assert (len(found), len(before)) == (count - 1, count)
