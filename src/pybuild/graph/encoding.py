@@ -7,33 +7,60 @@ by separators, and nothing depends on the order of a dict.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from pybuild.digest import Digest, sha256_of
 
-Value = str | bytes | int | bool | None | Sequence["Value"]
+_MOST_PAIRS = 1 << 16
+
+
+class Encoded(bytes):
+    """A value that has been encoded."""
+
+    __slots__ = ()
+
+
+Value = str | bytes | int | bool | Encoded | None | Sequence["Value"]
 
 
 def encode(value: Value) -> bytes:
     """The bytes of a value."""
     match value:
+        case Encoded():
+            return value
         case None:
-            return _frame(b"n", b"")
+            letter, body = b"n", b""
         case bool():
-            return _frame(b"t", b"1" if value else b"0")
+            letter, body = b"t", b"1" if value else b"0"
         case int():
-            return _frame(b"i", b"%d" % value)
+            letter, body = b"i", b"%d" % value
         case str():
-            return _frame(b"s", value.encode("utf-8", "surrogateescape"))
+            letter, body = b"s", value.encode("utf-8", "surrogateescape")
         case bytes():
-            return _frame(b"b", value)
+            letter, body = b"b", value
         case _:
-            return _frame(b"l", b"".join(encode(item) for item in value))
+            letter, body = b"l", b"".join(encode(item) for item in value)
+    return _frame(letter, body)
 
 
 def key_of(*parts: Value) -> Digest:
     """The digest of a sequence of values."""
     return sha256_of(encode(parts))
+
+
+def encode_pairs(pairs: Iterable[tuple[str, str]]) -> Encoded:
+    """The same as the encoding of the pairs, for sequences that have most of their pairs in common.
+
+    Every RUN sees the variables of those before it: to encode them anew each time would make the
+    work grow with the square of their number.
+    """
+    return Encoded(_frame(b"l", b"".join(map(_encode_pair, pairs))))
+
+
+@lru_cache(_MOST_PAIRS)
+def _encode_pair(pair: tuple[str, str]) -> bytes:
+    return encode(pair)
 
 
 def _frame(letter: bytes, body: bytes) -> bytes:

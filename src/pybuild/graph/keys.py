@@ -28,7 +28,7 @@ from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from pybuild.digest import Digest
-from pybuild.graph.encoding import Value, key_of
+from pybuild.graph.encoding import Value, encode_pairs, key_of
 from pybuild.graph.plan import (
     Action,
     Base,
@@ -138,7 +138,8 @@ def reads_outside(action: Action) -> bool:
 def _running(run: RunAction, last: Sequence[Digest]) -> tuple[Value, ...]:
     script = () if run.script is None else (run.script.name, run.script.data)
     mounts = [_mount(mount, last) for mount in run.mounts]
-    return ("run", run.argv, run.env, run.user, run.workdir, mounts, run.network, script)
+    env = encode_pairs(run.env)
+    return ("run", run.argv, env, run.user, run.workdir, mounts, run.network, script)
 
 
 def _mount(mount: Mount, last: Sequence[Digest]) -> Value:

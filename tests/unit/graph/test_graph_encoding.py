@@ -5,7 +5,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pybuild.graph.encoding import encode, key_of
+from pybuild.graph.encoding import encode, encode_pairs, key_of
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.binary(),
@@ -42,3 +42,9 @@ def test_values_that_joining_by_separators_would_confuse_are_told_apart():
 
 def test_an_encoding_is_stable():
     assert encode(("a", 1, None, True, b"\xff")) == b"l19:s1:ai1:1n0:t1:1b1:\xff"
+
+
+def test_pairs_that_are_encoded_before_are_the_same_bytes():
+    pairs = (("a", "b"), ("ü", ""), ("a", "b"))
+    assert encode(encode_pairs(pairs)) == encode(pairs)
+    assert encode(["x", encode_pairs(())]) == encode(["x", ()])

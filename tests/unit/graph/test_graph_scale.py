@@ -2,7 +2,8 @@
 
 import pytest
 
-from pybuild.graph import scope
+from pybuild.graph import encoding, scope
+from pybuild.graph.keys import stage_keys
 from pybuild.graph.names import StageNames
 from pybuild.graph.state import StageState
 from tools.planning import last, plan_of
@@ -65,3 +66,11 @@ def test_each_name_is_looked_up_a_fixed_number_of_times(monkeypatch):
     plan = plan_of(f"FROM scratch AS s0\n{text}")
     assert len(plan.stages) == count
     assert (len(found), len(before)) == (count - 1, count)
+
+
+def test_each_variable_is_encoded_once_for_all_the_runs_that_see_it(monkeypatch):
+    plan = plan_of("FROM a\n" + "".join(f"ENV E{n}=1\nRUN x\n" for n in range(COUNT // 10)))
+    encoding._encode_pair.cache_clear()
+    encoded = counted(monkeypatch, encoding, "encode")
+    stage_keys(plan, {})
+    assert len(encoded) < 20 * COUNT
