@@ -9,6 +9,7 @@ import re
 import pytest
 
 from conformance import action, golden, host
+from conformance.backends import CONTAINED
 from conformance.case_file import cases
 from conformance.deviations import ANYTHING, DEVIATIONS, apply
 from conformance.observation import observe
@@ -20,7 +21,6 @@ pytestmark = pytest.mark.timeout(2 * action.TIMEOUT_S)
 CASES = tuple(cases())
 BUILT = [case for case in CASES if not case.is_refused]
 REFUSED = [case for case in CASES if case.is_refused]
-CONTAINED = {deviation.case for deviation in DEVIATIONS if deviation.in_place}
 BY_OVERLAY = [case for case in CASES if case.name in CONTAINED]
 
 # Errors of the command line, the Dockerfile, a registry, a digest, this place, and the context.
