@@ -41,7 +41,7 @@ def warn_of_violations(
         line = one.location.first_line
         emit(BuildWarning(one.rule.name, one.detail, dockerfile.file, line))
     if found and _config(dockerfile, request).error:
-        raise failing(found)
+        raise failing(found, dockerfile)
 
 
 def violations(

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from urllib.parse import quote
 
 MASK = "***"
-_SHORTEST = 4  # shorter values would blank out ordinary text
+SHORTEST = 4
+"""Characters; a shorter value would blank out ordinary text."""
 
 
 class Masker:
@@ -26,7 +27,7 @@ class Masker:
         """Mask this value from now on."""
         for line in secret.splitlines():
             value = line.strip()
-            if len(value) < _SHORTEST:
+            if len(value) < SHORTEST:
                 continue
             encoded = base64.b64encode(value.encode()).decode()
             for form in (value, quote(value, safe=""), encoded, encoded.rstrip("=")):

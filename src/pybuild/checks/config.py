@@ -99,12 +99,13 @@ def config_above(dockerfile: Dockerfile, location: Location) -> CheckConfig:
     return found
 
 
-def failing(violations: tuple[Violation, ...]) -> DockerfileError:
-    """The error where ``error=true`` holds and there are violations."""
+def failing(violations: tuple[Violation, ...], dockerfile: Dockerfile) -> DockerfileError:
+    """The error where ``error=true`` holds and there are violations; it shows the first one."""
     names = ", ".join(sorted({violation.rule.name for violation in violations}))
     return DockerfileError(
         f"lint violation found for rules: {names}",
         hint="fix them, or leave rules out: # check=skip=NAME;error=true",
+        excerpt=dockerfile.excerpt(violations[0].location),
     )
 
 

@@ -10,10 +10,10 @@ from pybuild.engine.job import Job
 from pybuild.events import BuildWarning
 from pybuild.graph.plan import Plan, RunAction, SecretMount, Step
 from pybuild.imagepath import ImagePath
+from pybuild.masking import SHORTEST
 from pybuild.tree.entry import FileContent, Item
 
 RULE = "SecretInImage"
-_SHORTEST = 8  # bytes; a shorter value is found anywhere
 _PIECE = 1 << 20
 
 
@@ -54,7 +54,7 @@ def said_in(plan: Plan, secrets: Mapping[str, bytes]) -> Iterator[BuildWarning]:
 
 def _long_values(secrets: Mapping[str, bytes]) -> dict[str, bytes]:
     stripped = {name: value.strip() for name, value in secrets.items()}
-    return {name: value for name, value in stripped.items() if len(value) >= _SHORTEST}
+    return {name: value for name, value in stripped.items() if len(value) >= SHORTEST}
 
 
 def _held(path: Path, values: Mapping[str, bytes]) -> Iterator[str]:

@@ -57,10 +57,11 @@ def test_a_malformed_directive(value, message):
 
 def test_violations_fail_a_build_where_they_are_errors():
     text = "# check=error=true\nFROM scratch AS A\nMAINTAINER a\nMAINTAINER b\n"
-    assert config_of(parse(text, file="Dockerfile"), "").error
-    assert failing(violations(text)).message == (
-        "lint violation found for rules: MaintainerDeprecated, StageNameCasing"
-    )
+    dockerfile = parse(text, file="Dockerfile")
+    assert config_of(dockerfile, "").error
+    error = failing(violations(text), dockerfile)
+    assert error.message == "lint violation found for rules: MaintainerDeprecated, StageNameCasing"
+    assert "   2 | >>> FROM scratch AS A" in error.excerpt
 
 
 def test_nothing_is_said_of_variables_where_the_base_image_is_not_known():
