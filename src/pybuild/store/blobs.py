@@ -202,5 +202,6 @@ def _touch(path: Path) -> bool:
 
 def _release(claim: claims.Claim, owner: int) -> None:
     if os.getpid() == owner:  # a fork's exit must not end its parent's claim
-        claim.path.unlink(missing_ok=True)
+        with suppress(OSError):  # of a disk that is read-only by now; the next build sweeps it
+            claim.path.unlink(missing_ok=True)
         os.close(claim.fd)

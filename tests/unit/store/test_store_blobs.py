@@ -7,6 +7,7 @@ import os
 import re
 import stat
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -218,3 +219,14 @@ def test_a_store_that_cannot_be_made_is_a_state_error(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StateError, match=r"cannot make the blob store .*/file/x"):
         LayoutStore(tmp_path / "file" / "x")
+
+
+def test_a_disk_that_has_become_read_only_does_not_hide_why_the_build_failed(tmp_path, monkeypatch):
+    def refuse(*_args, **_options):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    store = LayoutStore(tmp_path / "blobs")
+    store.add(b"x", "text/plain")
+    monkeypatch.setattr(Path, "unlink", refuse)
+    store.close()
+    store.close()
