@@ -198,8 +198,7 @@ RUN --mount=type=cache,id=e2e-locked,target=/c,sharing=locked \\
 """
     text = stage.replace("NAME", "one") + stage.replace("NAME", "two")
     text += "FROM scratch\nCOPY --from=one /log /one\nCOPY --from=two /log /two\n"
-    log = succeeded(build(text))
-    assert "waiting for the cache e2e-locked, which another RUN has locked" in log
+    succeeded(build(text))  # whether one had to wait depends on which stage was unpacked first
     files = build.files()
     logs = sorted((files["one"].split(), files["two"].split()), key=len)
     assert sorted(logs[1]) == [b"one", b"two"]
