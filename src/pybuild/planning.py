@@ -23,7 +23,6 @@ from pybuild.engine.progress import Progress
 from pybuild.engine.times import rfc3339
 from pybuild.engine.tools import Inputs, Times, Tools
 from pybuild.graph.cut import cut
-from pybuild.graph.explain import explain
 from pybuild.graph.keys import stage_keys
 from pybuild.graph.plan import Plan
 from pybuild.graph.stages import ImageUse
@@ -69,8 +68,7 @@ def plan_job(
     keys = stage_keys(plan, digests, rewrite_to=inputs.times.rewrite_to)
     must_run = _must_run(request.no_cache_stages, dockerfile, tools)
     hits = _look_up(_wanted(plan, keys, must_run), request, tools)
-    parts = explain(plan, keys, digests, rewrite_to=inputs.times.rewrite_to)
-    return Job(plan, keys, hits, cut(plan, keys, hits), contexts, inputs, tools, parts)
+    return Job(plan, keys, hits, cut(plan, keys, hits), contexts, inputs, tools, digests)
 
 
 def load_dockerfile(

@@ -36,12 +36,15 @@ class MemoryCache:
     def __init__(self) -> None:
         self.entries: dict[str, CacheEntry] = {}
         self.titles: list[str] = []
+        self.parts: dict[str, Mapping[str, str]] = {}
 
     def look_up(self, keys):
         return {key: self.entries[key] for key in keys if key in self.entries}
 
-    def save(self, key, entry, title, **_about):
+    def save(self, key, entry, title, *, seconds, parts):
+        assert seconds >= 0
         self.entries[key] = entry
+        self.parts[title] = parts
         self.titles.append(title)
 
 
@@ -132,9 +135,10 @@ class Bench:
             name: SourceFiles(scan(directory, IgnorePatterns.parse(ignore)), directory)
             for name, directory in {"": self.context, **self.named}.items()
         }
-        keys = stage_keys(plan, contents(plan, contexts, known, tools))
+        digests = contents(plan, contexts, known, tools)
+        keys = stage_keys(plan, digests)
         hits = self.cache.look_up([key for stage in keys for key in stage])
-        return Job(plan, keys, hits, cut(plan, keys, hits), contexts, known, tools)
+        return Job(plan, keys, hits, cut(plan, keys, hits), contexts, known, tools, digests)
 
     def build(self, text: str, commands=None, *, jobs: int = 2, **more) -> Executed:
         """Plan and run."""

@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 
-from pybuild.digest import Digest
 from pybuild.engine.finished import FinishedStage
 from pybuild.engine.job import Job
 from pybuild.engine.sources import Sources
 from pybuild.engine.stage import OnLayer, StageRun
 from pybuild.errors import Terminated
+from pybuild.graph.explain import explain
+from pybuild.graph.keys import ContextKey
 from pybuild.graph.plan import StageBase, StagePlan
-from pybuild.ports import CacheEntry, ChainLayer
+from pybuild.ports import CacheEntry, ChainLayer, StepCache
 from pybuild.request import StepReport
 
 
@@ -115,9 +115,17 @@ class _Execution:
             on_entry=self._save,
         )
 
-    def _save(self, key: Digest, entry: CacheEntry, title: str, seconds: float) -> None:
+    def _save(self, where: ContextKey, entry: CacheEntry, seconds: float) -> None:
         cache = self._job.tools.cache
         if cache is not None:
-            parts = self._job.parts.get(key, {})
-            save = partial(cache.save, key, entry, title, seconds=seconds, parts=parts)
-            self.saving.append(self._savers.submit(save))
+            self.saving.append(self._savers.submit(self._save_in, cache, where, entry, seconds))
+
+    def _save_in(
+        self, cache: StepCache, where: ContextKey, entry: CacheEntry, seconds: float
+    ) -> None:
+        job = self._job
+        index, place = where
+        step = job.plan.stages[index].steps[place]
+        rewrite_to = job.inputs.times.rewrite_to
+        parts = explain(job.plan, job.keys, job.contents, where, rewrite_to=rewrite_to)
+        cache.save(job.keys[index][place], entry, step.title, seconds=seconds, parts=parts)

@@ -9,7 +9,7 @@ from pybuild.digest import Digest
 from pybuild.engine.context import SourceFiles
 from pybuild.engine.tools import Inputs, Tools
 from pybuild.graph.cut import StageCut
-from pybuild.graph.explain import Parts
+from pybuild.graph.keys import ContextKey
 from pybuild.graph.plan import Plan, Step
 from pybuild.ports import CacheEntry
 
@@ -22,7 +22,7 @@ class Job:
     """All that is known before the first step runs.
 
     Attributes:
-        parts: What each key is made of, for people.
+        contents: A digest of what each step reads from outside the plan, where it does.
         hits: What the cache knows, by key.
         cuts: What is done about each stage.
         contexts: The build context (its name is empty) and named ones, .dockerignore applied.
@@ -35,7 +35,7 @@ class Job:
     contexts: Mapping[str, SourceFiles]
     inputs: Inputs
     tools: Tools
-    parts: Mapping[Digest, Parts] = field(default_factory=dict)
+    contents: Mapping[ContextKey, bytes] = field(default_factory=dict)
 
     def excerpt(self, step: Step) -> str:
         """The step's lines in the Dockerfile."""

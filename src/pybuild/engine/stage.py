@@ -17,6 +17,7 @@ from pybuild.engine.sources import Sources
 from pybuild.engine.times import rfc3339
 from pybuild.errors import DockerfileError, TreeChanged
 from pybuild.graph.cut import StageCut
+from pybuild.graph.keys import ContextKey
 from pybuild.graph.plan import (
     CopyAction,
     FromStage,
@@ -37,8 +38,8 @@ from pybuild.tree.parents import with_parents
 OnLayer = Callable[[int, ChainLayer], None]
 """Told of every layer of a stage's chain, in order, as soon as it is known; by stage index."""
 
-OnEntry = Callable[[Digest, CacheEntry, str, float], None]
-"""Told of every step that ran: its key, its entry, its title and how many seconds it took."""
+OnEntry = Callable[[ContextKey, CacheEntry, float], None]
+"""Told of every step that ran: where it is, its entry, and how many seconds it took."""
 
 
 class StageRun:
@@ -131,7 +132,7 @@ class StageRun:
         report = StepReport(step.title, cached=False, seconds=seconds, layer=packed.descriptor)
         self._reports.append(report)
         entry = CacheEntry(self._base_digest(), tuple(live.chain), created)
-        self._on_entry(self._keys[place], entry, step.title, seconds)
+        self._on_entry((self._stage.index, place), entry, seconds)
 
     def _sound_layer(self, step: Step, live: LiveStage, vertex: Vertex) -> PackedLayer:
         """The step's layer; made once more where another stage's RUN came in between."""

@@ -44,33 +44,35 @@ def explain(
     plan: Plan,
     keys: Sequence[Sequence[Digest]],
     contents: Mapping[ContextKey, bytes],
+    where: ContextKey,
     *,
     rewrite_to: int | None = None,
-) -> dict[Digest, Parts]:
-    """The parts of every key of a plan.
+) -> Parts:
+    """The parts of one step's key.
 
     Args:
         plan: The stages.
         keys: As ``stage_keys`` gives them.
         contents: What it was given.
+        where: The step.
         rewrite_to: What it was given.
     """
-    found: dict[Digest, Parts] = {}
-    for stage in plan.stages:
-        before = f"FROM {_base(stage.base, plan)} ({stage.platform})"
-        for place, step in enumerate(stage.steps):
-            key = keys[stage.index][place]
-            content = contents.get((stage.index, place))
-            clamped = {} if rewrite_to is None else {"times clamped to": str(rewrite_to)}
-            found[key] = {
-                "schema": SCHEMA,
-                "after": before,
-                **dict(_action(step, plan.stages)),
-                **({} if content is None else {"bytes": content.decode()[-_CONTENT:]}),
-                **clamped,
-            }
-            before = f"{hex_of(key)[:_SHOWN]} {step.title}"
-    return found
+    index, place = where
+    stage = plan.stages[index]
+    content = contents.get(where)
+    return {
+        "schema": SCHEMA,
+        "after": _before(stage, keys[index], place, plan),
+        **dict(_action(stage.steps[place], plan.stages)),
+        **({} if content is None else {"bytes": content.decode()[-_CONTENT:]}),
+        **({} if rewrite_to is None else {"times clamped to": str(rewrite_to)}),
+    }
+
+
+def _before(stage: StagePlan, keys: Sequence[Digest], place: int, plan: Plan) -> str:
+    if place == 0:
+        return f"FROM {_base(stage.base, plan)} ({stage.platform})"
+    return f"{hex_of(keys[place - 1])[:_SHOWN]} {stage.steps[place - 1].title}"
 
 
 def _base(base: Base, plan: Plan) -> str:

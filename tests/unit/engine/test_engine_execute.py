@@ -216,3 +216,10 @@ def test_a_layer_that_is_spoilt_each_time_fails_the_build(bench):
     with pytest.raises(TreeChanged):
         bench.execute(spoil(bench, 9))
     assert not any("make" in title for title in bench.cache.titles)
+
+
+def test_a_step_is_saved_with_what_its_key_is_made_of(bench):
+    bench.build(TWO_STAGES, COMMANDS)
+    parts = bench.cache.parts["[build 2/2] RUN make"]
+    assert parts["run"] == "/bin/sh -c make"
+    assert parts["after"].startswith("FROM scratch")
