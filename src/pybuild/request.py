@@ -173,6 +173,10 @@ class ImageOptions:
     oci_media_types: bool = True
 
 
+LARGEST_SECRET_BYTES = 500 * 1024
+"""BuildKit's limit (session/secrets/secretsprovider)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Secret:
     """A value for ``RUN --mount=type=secret``; never printed, in no key and in no layer.

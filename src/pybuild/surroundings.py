@@ -10,10 +10,7 @@ from pybuild.errors import UsageError
 from pybuild.events import BuildWarning, Emit, Event, VertexFailed, VertexLog
 from pybuild.masking import Masker
 from pybuild.ports import Limit, Sandbox
-from pybuild.request import BuildRequest, Secret
-
-LARGEST_SECRET_BYTES = 500 * 1024
-"""BuildKit's limit (session/secrets/secretsprovider)."""
+from pybuild.request import LARGEST_SECRET_BYTES, BuildRequest, Secret
 
 _HOSTNAME = "BUILDKIT_SANDBOX_HOSTNAME"
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pybuild.digest import Digest, parse_digest
+from pybuild.errors import IntegrityError
 from pybuild.oci.document import Node
 from pybuild.oci.platform import Platform
 
@@ -65,13 +66,6 @@ class RunConfig:
     healthcheck: HealthcheckConfig | None = None
     extra: tuple[tuple[str, str], ...] = ()
 
-    def with_env(self, name: str, value: str) -> RunConfig:
-        """Set a variable in place where it exists, else append it."""
-        if any(key == name for key, _ in self.env):
-            changed = tuple((k, value if k == name else v) for k, v in self.env)
-            return replace(self, env=changed)
-        return replace(self, env=(*self.env, (name, value)))
-
     def with_labels(self, labels: Mapping[str, str]) -> RunConfig:
         """Add labels; later ones win."""
         return replace(self, labels=tuple(sorted({**dict(self.labels), **labels}.items())))
@@ -121,6 +115,17 @@ class ImageConfig:
     created: str = ""
     author: str = ""
     extra: tuple[tuple[str, str], ...] = ()
+
+    def require_layers(self, count: int, *, source: str) -> None:
+        """Make sure that the manifest has as many layers as this document names.
+
+        Raises:
+            IntegrityError: It has not; source is the image.
+        """
+        if len(self.diff_ids) != count:
+            raise IntegrityError(
+                f"{source} has {count} layers, its configuration names {len(self.diff_ids)}"
+            )
 
     @classmethod
     def scratch(cls, platform: Platform) -> ImageConfig:

@@ -141,11 +141,7 @@ def _config(
 ) -> ImageConfig:
     data = b"".join(pull_blob(session, place, manifest.config))
     config = ImageConfig.parse(data, source=f"the configuration of {reference}")
-    if len(config.diff_ids) != len(manifest.layers):
-        raise IntegrityError(
-            f"{reference} has {len(manifest.layers)} layers, its configuration names"
-            f" {len(config.diff_ids)}"
-        )
+    config.require_layers(len(manifest.layers), source=str(reference))
     return config
 
 

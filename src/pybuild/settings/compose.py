@@ -20,7 +20,7 @@ from pybuild.request import (
     S3Options,
 )
 from pybuild.settings.annotations import read_annotations
-from pybuild.settings.caches import read_cache_from, read_cache_to
+from pybuild.settings.caches import CachePlace, read_cache_from, read_cache_to
 from pybuild.settings.call import BUILD, Call, read_call
 from pybuild.settings.contexts import read_build_contexts, read_context
 from pybuild.settings.form import read_form
@@ -95,18 +95,53 @@ class Prepared:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What several options together say."""
+
+    exports: Exports
+    build_args: tuple[tuple[str, str], ...]
+    cache_from: tuple[CachePlace, ...]
+    cache_to: tuple[CachePlace, ...]
+    run: RunOptions
+    warnings: tuple[BuildWarning, ...]
+
+
 def compose(values: Values, place: Place) -> Prepared:
     """Turn options into a request.
 
     Raises:
         UsageError: An option is missing, malformed, or asks for what cannot be done.
     """
+    parts = _parts(values, place)
+    request = _request(values, place, parts)
+    if request.push and not request.tags:
+        raise UsageError("--push needs a name for the image", hint="give --tag HOST/NAME:TAG")
+    return Prepared(
+        request,
+        files=_files(values, place),
+        warnings=(*parts.warnings, *missing_authorities(request.registries)),
+        secrets=secrets_of(values) + _run_secrets(parts.run) + place.proxy_passwords(),
+        progress=_progress(values),
+        verbosity=values.text("verbosity"),
+        timestamps=values.flag("log-timestamp"),
+        call=read_call(values),
+    )
+
+
+def _parts(values: Values, place: Place) -> _Parts:
     exports = read_outputs(values.many("output"), values.source("output"), place)
-    arguments, warnings = _build_args(values, place)
-    sources, from_warnings = read_cache_from(values, place)
-    sinks, to_warnings = read_cache_to(values, place)
-    run, run_warnings = read_run_options(values, place)
-    request = BuildRequest(
+    arguments, of_arguments = _build_args(values, place)
+    sources, of_sources = read_cache_from(values, place)
+    sinks, of_sinks = read_cache_to(values, place)
+    run, of_run = read_run_options(values, place)
+    warnings = (*of_arguments, *of_sources, *of_sinks, *of_run)
+    return _Parts(exports, arguments, sources, sinks, run, warnings)
+
+
+def _request(values: Values, place: Place, parts: _Parts) -> BuildRequest:
+    exports = parts.exports
+    return BuildRequest(
         context=read_context(values, place),
         context_sub_path=values.text("context-sub-path"),
         state_dir=place.state_dir(values.text("state-dir")),
@@ -114,7 +149,7 @@ def compose(values: Values, place: Place) -> Prepared:
         dockerfile=values.text("file"),
         target=values.text("target"),
         platform=_platform(values),
-        build_args=arguments,
+        build_args=parts.build_args,
         labels=tuple(
             name_and_value(label, values.source("label")) for label in values.many("label")
         ),
@@ -130,10 +165,10 @@ def compose(values: Values, place: Place) -> Prepared:
         check_push=not values.flag("skip-push-permission-check"),
         keep_immutable_tags=values.flag("push-ignore-immutable-tag-errors"),
         no_cache=values.flag("no-cache"),
-        cache_from=sources,
-        cache_to=sinks,
+        cache_from=parts.cache_from,
+        cache_to=parts.cache_to,
         rewrite_timestamp=_rewrite(values, exports),
-        source_date_epoch=_epoch(values, arguments, place),
+        source_date_epoch=_epoch(values, parts.build_args, place),
         rootfs=values.text("rootfs"),
         registries=read_registries(values, place),
         git=GitOptions(
@@ -145,23 +180,8 @@ def compose(values: Values, place: Place) -> Prepared:
         build_contexts=read_build_contexts(values, place),
         no_cache_stages=values.many("no-cache-filter"),
         annotations=read_annotations(values.many("annotation"), values.source("annotation")),
-        run=run,
+        run=parts.run,
         foreign_syntax=values.text("syntax") == "ignore",
-    )
-    if request.push and not request.tags:
-        raise UsageError("--push needs a name for the image", hint="give --tag HOST/NAME:TAG")
-    return Prepared(
-        request,
-        files=_files(values, place),
-        warnings=(
-            *(warnings + from_warnings + to_warnings + run_warnings),
-            *missing_authorities(request.registries),
-        ),
-        secrets=secrets_of(values) + _run_secrets(run) + place.proxy_passwords(),
-        progress=_progress(values),
-        verbosity=values.text("verbosity"),
-        timestamps=values.flag("log-timestamp"),
-        call=read_call(values),
     )
 
 

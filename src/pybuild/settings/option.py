@@ -22,11 +22,6 @@ class Kind(Enum):
     LIST = "list"
     WORDS = "words"
 
-    @property
-    def repeatable(self) -> bool:
-        """Whether the flag may be given several times and each value counts."""
-        return self in {Kind.LIST, Kind.WORDS}
-
 
 class Form(Enum):
     """How an option is given on the command line of ``build``."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pybuild.errors import UsageError
 from pybuild.events import BuildWarning
-from pybuild.request import RunOptions, Secret, SshAgent
+from pybuild.request import LARGEST_SECRET_BYTES, RunOptions, Secret, SshAgent
 from pybuild.settings.lists import fields
 from pybuild.settings.place import Place
 from pybuild.settings.values import Values
@@ -24,7 +24,6 @@ ULIMITS = frozenset(
 """Names of limits (moby, go-units ``ulimit.go``)."""
 
 _ULIMIT = re.compile(r"([a-z]+)=(-1|[0-9]{1,18})(?::(-1|[0-9]{1,18}))?", re.ASCII)
-_MOST_SECRET_BYTES = 500 * 1024  # BuildKit's secretsprovider
 
 
 def read_run_options(values: Values, place: Place) -> tuple[RunOptions, tuple[BuildWarning, ...]]:
@@ -89,8 +88,10 @@ def _read(name: str, keys: Mapping[str, str], source: str, place: Place) -> Secr
     path = place.path(keys["src"])
     if not path.is_file() or not os.access(path, os.R_OK):
         raise UsageError(f"{source}: secret {name}: {path} is not a file that can be read")
-    if path.stat().st_size > _MOST_SECRET_BYTES:
-        raise UsageError(f"{source}: secret {name} is too big; at most {_MOST_SECRET_BYTES} bytes")
+    if path.stat().st_size > LARGEST_SECRET_BYTES:
+        raise UsageError(
+            f"{source}: secret {name} is too big; at most {LARGEST_SECRET_BYTES} bytes"
+        )
     return Secret(name, file=path)
 
 

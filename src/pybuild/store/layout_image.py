@@ -52,11 +52,7 @@ class _Layout:
         config = ImageConfig.parse(
             self._document(manifest.config.digest), source=f"the configuration of {self.reference}"
         )
-        if len(config.diff_ids) != len(manifest.layers):
-            raise IntegrityError(
-                f"{self.reference} has {len(manifest.layers)} layers, its configuration names"
-                f" {len(config.diff_ids)}"
-            )
+        config.require_layers(len(manifest.layers), source=str(self.reference))
         for layer in manifest.layers:
             self._bring(layer)
         return ResolvedImage(self.reference.pinned(digest), None, digest, manifest, config)
