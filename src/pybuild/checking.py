@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pybuild.checks.check import KnownBase, Surroundings, check
 from pybuild.checks.config import BUILD_ARG, CheckConfig, config_of, failing
 from pybuild.checks.instructions import IsIgnored
-from pybuild.checks.rules import Violation
+from pybuild.checks.rules import RULES, Violation
 from pybuild.dockerfile.ignore import IgnorePatterns
 from pybuild.dockerfile.instructions import Dockerfile
 from pybuild.events import BuildWarning, Emit
@@ -42,6 +42,12 @@ def warn_of_violations(
         emit(BuildWarning(one.rule.name, one.detail, dockerfile.file, line))
     if found and _config(dockerfile, request).error:
         raise failing(found, dockerfile)
+
+
+def is_wanted(warning: BuildWarning, dockerfile: Dockerfile, request: BuildRequest) -> bool:
+    """Whether a warning counts: one of a rule of ours may be left out like docker's."""
+    rule = RULES.get(warning.code)
+    return rule is None or _config(dockerfile, request).wants(rule)
 
 
 def violations(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pybuild.build_contexts import LAYOUT, ContextFiles, named_contexts, unused
-from pybuild.checking import warn_of_violations
+from pybuild.checking import is_wanted, warn_of_violations
 from pybuild.context.dockerfile import FoundDockerfile, read_dockerfile
 from pybuild.context.dockerignore import ignore_text
 from pybuild.digest import Digest
@@ -58,7 +58,8 @@ def plan_job(
     found, dockerfile = load_dockerfile(request, context, tools.progress)
     plan, stages = plan_stages(dockerfile, request, named_contexts(request), find_image, tools)
     for warning in (*plan.warnings, *unused(request, stages.links), *said_in(plan, secrets)):
-        tools.progress.emit(warning)
+        if is_wanted(warning, dockerfile, request):
+            tools.progress.emit(warning)
     ignore = ignore_text(context.directory, found.path)
     warn_of_violations(dockerfile, request, stages, ignore, tools.progress.emit)
     inputs = _inputs(dockerfile, request, context, secrets)

@@ -26,7 +26,7 @@ from pybuild.graph.plan import (
     Step,
 )
 from pybuild.graph.reading import Reading
-from pybuild.graph.scope import Scope, used_without_arg
+from pybuild.graph.scope import Scope, not_heard, used_without_arg
 from pybuild.graph.state import StageState
 from pybuild.graph.steps import read_steps
 from pybuild.oci.config import RunConfig
@@ -84,13 +84,15 @@ class _Planner:
         self._append(name, platform, base, steps, state)
 
     def unused_args(self) -> Iterator[BuildWarning]:
-        """A warning for each build-arg that no ARG of the planned stages declares."""
+        """A warning for each build-arg that nobody takes: no ARG of the stages, nor the builder."""
         declared = {name for arg in self._dockerfile.global_args for name, _ in arg.pairs}
         declared |= set(self._scope.platform_args)
         for state in self._states.values():
             declared.update(state.declared)
-        for name in self._scope.given:
-            if name not in declared and not used_without_arg(name):
+        for name, value in self._scope.given.items():
+            if name not in declared and not_heard(name, value):
+                yield BuildWarning("BuilderArgIgnored", f"build-arg {name} changes nothing here")
+            elif name not in declared and not used_without_arg(name):
                 near = did_you_mean(name, declared)
                 message = f"build-arg {name} is not used: no ARG declares it{near}"
                 yield BuildWarning("UnusedBuildArg", message)

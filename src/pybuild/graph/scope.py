@@ -20,6 +20,17 @@ EPOCH = "SOURCE_DATE_EPOCH"
 _TO_BUILDER = "BUILDKIT_"
 """Build-args that speak to the builder and count as used."""
 
+_HEARD = frozenset(
+    {
+        "BUILDKIT_BUILD_NAME",  # what a build is called on a screen
+        "BUILDKIT_CACHE_MOUNT_NS",
+        "BUILDKIT_DOCKERFILE_CHECK",
+        "BUILDKIT_SANDBOX_HOSTNAME",
+        "BUILDKIT_SYNTAX",
+    }
+)
+_OFF = frozenset({"", "0", "false"})
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -74,6 +85,11 @@ def global_scope(
 def used_without_arg(name: str) -> bool:
     """Whether a build-arg means something without an ARG in the Dockerfile."""
     return name.upper() in PROXY_ARGS or name == EPOCH or name.startswith(_TO_BUILDER)
+
+
+def not_heard(name: str, value: str) -> bool:
+    """Whether a build-arg asks the builder for something that this one does not do."""
+    return name.startswith(_TO_BUILDER) and name not in _HEARD and value.lower() not in _OFF
 
 
 def expanded(dockerfile: Dockerfile, location: Location, word: str, env: Mapping[str, str]) -> str:

@@ -211,3 +211,15 @@ def test_an_image_of_another_platform_is_warned_of_once(bench, text, said):
         if isinstance(event, BuildWarning) and event.code == "InvalidBaseImagePlatform"
     ]
     assert found == [said]
+
+
+def test_checks_of_our_own_are_left_out_as_dockers_are(bench):
+    text = "FROM scratch\nENV A=s3cr3t-value\n"
+    options = {"build_args": (("UNUSED", "1"),), "secrets": {"token": b"s3cr3t-value"}}
+    bench.plan(text, **options)
+    codes = [event.code for event in bench.events if isinstance(event, BuildWarning)]
+    assert codes == ["UnusedBuildArg", "SecretInImage"]
+
+    bench.events.clear()
+    bench.plan(f"# check=skip=UnusedBuildArg,SecretInImage\n{text}", **options)
+    assert [event for event in bench.events if isinstance(event, BuildWarning)] == []
